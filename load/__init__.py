@@ -1,0 +1,1 @@
+"""The stores: where rows, revisions and ledger entries are kept."""

@@ -1,0 +1,97 @@
+"""What every store promises: the contract that ``tests/contract`` holds each of them to."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import pandas as pd
+import pyarrow as pa
+
+from livetraffic.domain import Domain
+from livetraffic.ledger import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What one upsert did to the rows it was given."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    superseded: int = 0
+    """Rows left out because a read sent later had already covered them."""
+
+    def __add__(self, other: "Receipt") -> "Receipt":
+        return Receipt(
+            self.inserted + other.inserted,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.superseded + other.superseded,
+        )
+
+
+class Sink(Protocol):
+    """A warehouse. All instants are UTC; every method raises ``SinkError`` when the store fails."""
+
+    def prepare(self, *, step: int, timezone: str, settle_after: int) -> None:
+        """Create the warehouse, or check that it has this step and zone; recover a killed commit.
+
+        The calendar is made to reach from ``extend_calendar``'s windows; ``settle_after`` (seconds)
+        is kept for the views and may change from run to run.
+
+        Raises:
+            WarehouseMismatch: it was made with another step or zone.
+        """
+
+    def extend_calendar(self, start: int, end: int) -> None:
+        """Make the calendar hold every local month that touches ``[start, end)`` (seconds)."""
+
+    def run_lock(self, *, wait: float, holder: str) -> AbstractContextManager[None]:
+        """Hold the warehouse for one run; ``holder`` is the line that a waiting run is shown.
+
+        Raises:
+            Locked: another run holds it for longer than ``wait`` seconds; the message names it.
+        """
+
+    def upsert(
+        self, frame: pd.DataFrame, entries: Sequence[Entry], *, loaded_at: datetime, run_id: str
+    ) -> Receipt:
+        """Store the frame's values by key with the entries, all in one commit.
+
+        Afterwards the store holds, for every (``domain``, ``timestamp``) of the frame, the frame's
+        value; everything else is untouched; values that changed are kept in ``traffic_revisions``
+        with ``revised_at = loaded_at``. Twice is once. Where a ``read`` entry with a later
+        ``fetched_at`` than this batch's own entry already covers a row's time for its domain, the
+        row is left out (a late writer).
+
+        Args:
+            frame: columns ``domain`` (str), ``timestamp`` (datetime64[us, UTC]), ``traffic_bytes``
+                (int64), ``source`` (str), in any order of rows; may be empty.
+            entries: the ledger entries of the same slices. Every row lies inside the window of one
+                ``read`` entry of its domain.
+
+        Raises:
+            SinkError: the frame is not of that shape, a key stands twice in it, a row lies outside
+                the entries' windows, or the store failed. Nothing was written.
+        """
+
+    def ledger(self, since: int | None = None) -> list[Entry]:
+        """Every entry whose ``fetched_at`` is at or after ``since`` (seconds); all when None.
+
+        A store may return older entries too.
+        """
+
+    def domains(self) -> list[Domain]:
+        """Every domain ever seen, sorted by name."""
+
+    def put_domains(self, domains: Iterable[Domain]) -> None:
+        """Insert or replace these domains by name; the others stay."""
+
+    def query(self, statement: str) -> pa.Table:
+        """Run one reading statement on the tables and views.
+
+        Raises:
+            ConfigError: it is not one reading statement, or the database refuses it as written.
+        """
