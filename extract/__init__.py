@@ -1,0 +1,1 @@
+"""The source: the vendor's Live statistics API, from credentials to validated frames."""
