@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
-
-import pandas as pd
-import pyarrow as pa
+from typing import TYPE_CHECKING, Protocol
 
 from livetraffic.domain import Domain
 from livetraffic.ledger import Entry
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Sink(Protocol):
         """
 
     def upsert(
-        self, frame: pd.DataFrame, entries: Sequence[Entry], *, loaded_at: datetime, run_id: str
+        self, frame: "pd.DataFrame", entries: Sequence[Entry], *, loaded_at: datetime, run_id: str
     ) -> Receipt:
         """Store the frame's values by key with the entries, all in one commit.
 
@@ -89,7 +90,7 @@ class Sink(Protocol):
     def put_domains(self, domains: Iterable[Domain]) -> None:
         """Insert or replace these domains by name; the others stay."""
 
-    def query(self, statement: str) -> pa.Table:
+    def query(self, statement: str) -> "pa.Table":
         """Run one reading statement on the tables and views.
 
         Raises:

@@ -1,0 +1,57 @@
+"""Appending to a month's file of an append-only table, row group by row group."""
+
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from livetraffic.table import Table
+from load.arrow import GROUP_ROWS, parquet_writer, same_columns, schema
+from load.failure import damaged, reading
+
+
+def append(source: Path, table: Table, new: pa.Table, stream: IO[bytes]) -> None:
+    """Write the rows of ``source`` (which need not exist) and then the new ones into ``stream``.
+
+    Raises:
+        SinkError: the file at ``source`` is damaged or not ours.
+    """
+    output = Regrouped(stream, schema(table))
+    try:
+        with reading(source), pq.ParquetFile(source) as file:
+            if not same_columns(file.schema_arrow, table):
+                raise damaged(source, f"its columns are not those of {table.name}")
+            for index in range(file.num_row_groups):
+                output.write(file.read_row_group(index, use_threads=False))
+    except FileNotFoundError:
+        pass
+    output.write(new)
+    output.close()
+
+
+class Regrouped:
+    """A writer that gathers small tables into full row groups."""
+
+    def __init__(self, stream: IO[bytes], layout: pa.Schema) -> None:
+        self._layout = layout
+        self._writer: Any = parquet_writer(stream, layout)
+        self._carried: list[pa.Table] = []
+        self._count = 0
+
+    def write(self, table: pa.Table) -> None:
+        """Add rows; full groups are written at once."""
+        self._carried.append(table.cast(self._layout))
+        self._count += table.num_rows
+        while self._count >= GROUP_ROWS:
+            rows = pa.concat_tables(self._carried)
+            self._writer.write_table(rows.slice(0, GROUP_ROWS), row_group_size=GROUP_ROWS)
+            self._carried = [rows.slice(GROUP_ROWS)]
+            self._count -= GROUP_ROWS
+
+    def close(self) -> None:
+        """Write the rest and the file's end; the stream stays open."""
+        if self._count:
+            rows = pa.concat_tables(self._carried)
+            self._writer.write_table(rows, row_group_size=GROUP_ROWS)
+        self._writer.close()

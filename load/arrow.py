@@ -1,0 +1,76 @@
+"""The Arrow schema of every table, derived from ``livetraffic.table``, and how it goes into Parquet."""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from livetraffic.table import Kind, Table
+
+GROUP_ROWS = 131_072
+"""Rows of a full row group: what a merge holds in memory beside the batch."""
+
+MICROSECONDS = pa.timestamp("us", tz="UTC")
+
+_TYPES: dict[Kind, pa.DataType] = {
+    Kind.TEXT: pa.string(),
+    Kind.INTEGER: pa.int64(),
+    Kind.TIMESTAMP: MICROSECONDS,
+    Kind.DATE: pa.date32(),
+}
+
+
+@cache
+def schema(table: Table) -> pa.Schema:
+    """The one declared schema of a table's files: plain strings, microseconds in UTC, 64 bits."""
+    return pa.schema(
+        [pa.field(column.name, _TYPES[column.kind], column.nullable) for column in table.columns]
+    )
+
+
+def same_columns(found: pa.Schema, table: Table) -> bool:
+    """Whether a file's schema has the table's columns in order with their types.
+
+    A column that was asked for as a dictionary counts as the type of its values; whether it may be
+    null does not matter.
+    """
+    declared = schema(table)
+    return found.names == declared.names and all(
+        _plain(found.field(name).type) == declared.field(name).type for name in declared.names
+    )
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if isinstance(kind, pa.DictionaryType) else kind
+
+
+def text_columns(table: Table) -> list[str]:
+    """The names of the columns that hold text."""
+    return [column.name for column in table.columns if column.kind is Kind.TEXT]
+
+
+def encoded_schema(table: Table) -> pa.Schema:
+    """The schema with text as dictionaries: for arrays in memory, never seen in a file."""
+    encoded = pa.dictionary(pa.int32(), pa.string())
+    return pa.schema(
+        field.with_type(encoded) if field.type == pa.string() else field for field in schema(table)
+    )
+
+
+def parquet_writer(stream: IO[bytes], layout: pa.Schema, *, plain: Iterable[str] = ()) -> Any:
+    """A Parquet writer into an open file; columns in ``plain`` are not tried as dictionaries.
+
+    The Arrow schema is not stored beside Parquet's own, so that text that was a dictionary in memory
+    is a plain string for every reader.
+    """
+    spared = set(plain)
+    return pq.ParquetWriter(
+        stream,
+        layout,
+        compression="zstd",
+        use_dictionary=[name for name in layout.names if name not in spared],
+        write_statistics=True,
+        store_schema=False,
+    )

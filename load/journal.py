@@ -1,0 +1,197 @@
+"""The journalled commit: files of one directory tree that appear together or not at all.
+
+Every new file is written as a temporary in the root and fsynced; one journal that lists them is
+published by a rename, which is the commit point; then the temporaries replace their targets and the
+journal is deleted. Whoever writes next rolls a journal that it finds forward, and removes temporaries
+without one. Nobody may be here without the commit lock.
+"""
+
+import json
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from livetraffic.errors import SinkError
+from load.failure import damaged, writing
+from load.lock import commit_lock
+
+JOURNAL = ".journal"
+COMMIT_LOCK = ".commit.lock"
+TEMPORARY = ".tmp"
+_VERSION = 1
+
+
+class Commit:
+    """The files of one commit; nothing is visible before ``publish``."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._name = uuid.uuid4().hex
+        self._targets: dict[str, str] = {}
+        self._open: list[IO[bytes]] = []
+
+    def create(self, target: str) -> IO[bytes]:
+        """Open the temporary that will become ``target`` (a relative path with ``/``)."""
+        temporary = f".{self._name}-{len(self._targets)}{TEMPORARY}"
+        self._targets[temporary] = target
+        stream = open(self._root / temporary, "xb")  # noqa: SIM115 - closed by publish or discard
+        self._open.append(stream)
+        return stream
+
+    def write(self, target: str, content: bytes) -> None:
+        """Give ``target`` this content."""
+        self.create(target).write(content)
+
+    def publish(self) -> None:
+        """Make all files durable, then visible. Without files it does nothing."""
+        if not self._targets:
+            return
+        while self._open:
+            _sealed(self._open.pop())
+        _publish(self._root, self._targets)
+        roll_forward(self._root)
+
+    def discard(self) -> None:
+        """Forget the files."""
+        for stream in self._open:
+            _closed(stream)
+        for temporary in self._targets:
+            _removed(self._root / temporary)
+
+
+@contextmanager
+def committing(root: Path) -> Iterator[Commit]:
+    """Hold the commit lock, mend what a killed commit left, and publish at the end of the block.
+
+    When the block fails nothing is published and its temporaries are removed.
+
+    Raises:
+        SinkError: the files could not be written.
+    """
+    with writing(root), commit_lock(root / COMMIT_LOCK):
+        recover(root)
+        commit = Commit(root)
+        try:
+            yield commit
+            commit.publish()
+        except BaseException:
+            if not (root / JOURNAL).exists():
+                commit.discard()
+            raise
+
+
+def leftovers(root: Path) -> bool:
+    """Whether a commit is under way or was killed."""
+    return (root / JOURNAL).exists() or any(True for _ in _temporaries(root))
+
+
+def recover(root: Path) -> None:
+    """Finish the commit that was published, and remove the files of one that was not."""
+    roll_forward(root)
+    for temporary in _temporaries(root):
+        os.unlink(temporary)
+
+
+def roll_forward(root: Path) -> None:
+    """Put the files of a published journal in their places and delete it; without one, nothing."""
+    moves = _journal(root)
+    if not moves:
+        return
+    for temporary, target in moves.items():
+        _put(root, root / temporary, root / target)
+    for directory in sorted(_directories(root, moves.values())):
+        _fsync_directory(directory)
+    os.unlink(root / JOURNAL)
+    _fsync_directory(root)
+
+
+def _put(root: Path, temporary: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.replace(temporary, target)
+    except FileNotFoundError:
+        if not target.exists():  # else it was replaced before the kill
+            raise damaged(
+                root / JOURNAL, f"neither {temporary.name} nor {target} is there"
+            ) from None
+
+
+def _publish(root: Path, moves: dict[str, str]) -> None:
+    draft = root / f"{JOURNAL}{TEMPORARY}"
+    with open(draft, "wb") as stream:
+        stream.write(json.dumps({"version": _VERSION, "moves": moves}).encode())
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(draft, root / JOURNAL)
+    _fsync_directory(root)
+
+
+def _journal(root: Path) -> dict[str, str]:
+    path = root / JOURNAL
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise damaged(path, "it is not JSON") from error
+    if not isinstance(content, dict) or not isinstance(content.get("moves"), dict):
+        raise damaged(path, "it is not a journal")
+    if content.get("version") != _VERSION:
+        raise SinkError(
+            f"{path} was left by another version of live-traffic.",
+            "Finish that run with the version that started it.",
+        )
+    for name in (name for move in content["moves"].items() for name in move):
+        if not _stays_inside(name):
+            raise damaged(path, f"it names {name!r}, outside the warehouse")
+    return dict(content["moves"])
+
+
+def _stays_inside(name: object) -> bool:
+    if not isinstance(name, str) or not name or "\\" in name or "\0" in name:
+        return False
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and str(path) == name
+
+
+def _temporaries(root: Path) -> Iterator[Path]:
+    for name in os.listdir(root):
+        if name.startswith(".") and name.endswith(TEMPORARY):
+            yield root / name
+
+
+def _directories(root: Path, targets: Iterable[str]) -> set[Path]:
+    return {root / parent for target in targets for parent in PurePosixPath(target).parents}
+
+
+def _sealed(stream: IO[bytes]) -> None:
+    try:
+        stream.flush()
+        os.fsync(stream.fileno())
+    finally:
+        stream.close()
+
+
+def _closed(stream: IO[bytes]) -> None:
+    try:
+        stream.close()
+    except OSError:  # its buffer no longer fits the disk; the file goes away anyway
+        pass
+
+
+def _removed(path: Path) -> None:
+    try:
+        os.unlink(path)
+    except OSError:  # whoever writes next removes it
+        pass
+
+
+def _fsync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

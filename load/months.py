@@ -1,0 +1,38 @@
+"""Where the files of a month are: ``<table>/month=YYYY-MM/data.parquet`` by UTC month."""
+
+import os
+import re
+from pathlib import Path
+
+from livetraffic.window import from_seconds
+from load.failure import reading
+from load.rows import MICRO
+
+_DIRECTORY = re.compile(r"month=(\d{4}-\d{2})")
+
+
+def month_of(microseconds: int) -> str:
+    """The UTC month of an instant, ``2026-01``."""
+    return from_seconds(microseconds // MICRO).strftime("%Y-%m")
+
+
+def month_text(months: int) -> str:
+    """A month counted from 1970-01, as ``2026-01``."""
+    return f"{1970 + months // 12:04d}-{months % 12 + 1:02d}"
+
+
+def path_of(table: str, month: str) -> str:
+    """The file of the month, relative to the warehouse."""
+    return f"{table}/month={month}/data.parquet"
+
+
+def stored_months(root: Path, table: str, since: str = "") -> list[str]:
+    """The months of which there may be a file, at or after ``since``, in order."""
+    directory = root / table
+    try:
+        with reading(directory):
+            names = os.listdir(directory)
+    except FileNotFoundError:
+        return []
+    found = (match[1] for match in map(_DIRECTORY.fullmatch, names) if match is not None)
+    return sorted(month for month in found if month >= since)

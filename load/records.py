@@ -1,0 +1,66 @@
+"""Rows of the small tables as named tuples, from and into Arrow.
+
+Instants are whole seconds in the tuples, except in the columns that are told to be microseconds.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from livetraffic.table import Column, Kind, Table
+from load.arrow import schema
+from load.rows import MICRO, encoded
+
+Record = TypeVar("Record")
+
+
+def to_arrow(
+    table: Table, records: Sequence[Sequence[Any]], micros: frozenset[str] = frozenset()
+) -> pa.Table:
+    """Tuples in the table's order of columns as an Arrow table.
+
+    Raises:
+        pa.ArrowException, OverflowError, TypeError: a value does not fit its column.
+    """
+    layout = schema(table)
+    columns = zip(*records, strict=True) if records else ((),) * len(layout)
+    arrays = [
+        _column(layout.field(column.name), column, list(values), micros)
+        for column, values in zip(table.columns, columns, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=layout)
+
+
+def from_arrow(
+    table: Table,
+    found: pa.Table,
+    make: Callable[[Iterable[Any]], Record],
+    micros: frozenset[str] = frozenset(),
+) -> list[Record]:
+    """The rows of an Arrow table as records that ``make`` builds from its columns in order."""
+    columns = [_values(found.column(column.name), column, micros) for column in table.columns]
+    return list(map(make, zip(*columns, strict=True)))
+
+
+def _column(field: pa.Field, column: Column, values: list[Any], micros: frozenset[str]) -> Any:
+    if not column.nullable and any(value is None for value in values):
+        msg = f"{column.name} must not be null"
+        raise TypeError(msg)
+    if column.kind is not Kind.TIMESTAMP:
+        return pa.array(values, field.type)
+    if column.name not in micros:
+        values = [None if value is None else value * MICRO for value in values]
+    return pa.array(values, pa.int64()).cast(field.type)
+
+
+def _values(found: Any, column: Column, micros: frozenset[str]) -> list[Any]:
+    if column.kind is Kind.TEXT:
+        words, codes = encoded(found)
+        return list(map(words.__getitem__, codes.tolist()))
+    if column.kind is Kind.TIMESTAMP:
+        found = found.cast(pa.int64())
+        if column.name not in micros:
+            found = pc.divide(found, MICRO)
+    return found.to_pylist() if found.null_count else found.to_numpy().tolist()

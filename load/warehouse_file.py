@@ -1,0 +1,127 @@
+"""``warehouse.json``: what the warehouse was made with."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from livetraffic.errors import ConfigError, SinkError, WarehouseMismatch
+from livetraffic.table import WAREHOUSE
+from load.failure import damaged, reading
+
+NAME = "warehouse.json"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a warehouse was made with; durations in seconds."""
+
+    step: int
+    timezone: str
+    settle_after: int
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The business time zone."""
+        return ZoneInfo(self.timezone)
+
+    def encoded(self) -> bytes:
+        """The content of ``warehouse.json``."""
+        values = (FORMAT_VERSION, self.step, self.timezone, self.settle_after)
+        named = dict(zip(WAREHOUSE.column_names, values, strict=True))
+        return f"{json.dumps(named, indent=2)}\n".encode()
+
+
+def asked(step: int, timezone: str, settle_after: int) -> Made:
+    """The settings of a run, checked.
+
+    Raises:
+        ConfigError: the step or the age is not positive, or the zone is unknown.
+    """
+    if step <= 0 or settle_after < 0:
+        raise ConfigError(
+            f"A step of {step} s that settles after {settle_after} s is not possible.",
+            "Give a positive LIVE_TRAFFIC_STEP_MINUTES and LIVE_TRAFFIC_SETTLE_AFTER.",
+        )
+    try:
+        ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ConfigError(
+            f"{timezone!r} is not a time zone.",
+            "Give an IANA name such as Asia/Shanghai in LIVE_TRAFFIC_TIMEZONE.",
+        ) from error
+    return Made(step, timezone, settle_after)
+
+
+def found(root: Path) -> Made | None:
+    """What the warehouse at ``root`` was made with; None where there is none.
+
+    Raises:
+        ConfigError: ``root`` is not a directory, or a newer version made the warehouse.
+        SinkError: the file cannot be read or is not ours.
+    """
+    path = root / NAME
+    try:
+        with reading(path):
+            content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except ConfigError as error:
+        raise ConfigError(f"{root} is not a directory.", error.remedy) from error
+    return _decoded(path, content)
+
+
+def existing(root: Path) -> Made:
+    """As ``found``, where there must be a warehouse."""
+    made = found(root)
+    if made is None:
+        raise SinkError(
+            f"There is no warehouse in {root}.", "Make one with `live-traffic backfill`."
+        )
+    return made
+
+
+def check_same(root: Path, made: Made, wanted: Made) -> None:
+    """Refuse to work with another step or zone than the warehouse was made with.
+
+    Raises:
+        WarehouseMismatch: it was made with another.
+    """
+    if made.step != wanted.step:
+        raise WarehouseMismatch(
+            f"The warehouse {root} holds a step of {made.step} s, the settings ask for"
+            f" {wanted.step} s.",
+            f"Set LIVE_TRAFFIC_STEP_MINUTES to {made.step // 60}, or name another warehouse.",
+        )
+    if made.timezone != wanted.timezone:
+        raise WarehouseMismatch(
+            f"The warehouse {root} has the time zone {made.timezone}, the settings ask for"
+            f" {wanted.timezone}.",
+            f"Set LIVE_TRAFFIC_TIMEZONE to {made.timezone}, or name another warehouse.",
+        )
+
+
+def _decoded(path: Path, content: bytes) -> Made:
+    try:
+        values = json.loads(content)
+    except ValueError as error:
+        raise damaged(path, "it is not JSON") from error
+    if not isinstance(values, dict):
+        raise damaged(path, "it is not an object")
+    version, step, timezone, settle_after = (values.get(name) for name in WAREHOUSE.column_names)
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise ConfigError(
+            f"{path} has format version {version}; this live-traffic knows {FORMAT_VERSION}.",
+            "Use the version of live-traffic that made the warehouse, or a newer one.",
+        )
+    if version != FORMAT_VERSION or not _whole(step) or not _whole(settle_after):
+        raise damaged(path, "a value is missing or of the wrong type")
+    try:
+        return asked(step, str(timezone), settle_after)
+    except ConfigError as error:
+        raise damaged(path, error.message) from error
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
