@@ -12,8 +12,9 @@
     │   ├── Refused            the source said no and will say no again
     │   │   └── UnknownDomain  the source does not know the domain
     │   └── ContractError      an answer that does not say what the API promises
-    └── SinkError              exit 1: the warehouse could not be read or written; nothing half-written
-        └── Locked             another run holds it
+    ├── SinkError              exit 1: the warehouse could not be read or written; nothing half-written
+    │   └── Locked             another run holds it
+    └── Stopped                exit 130 or 143: asked to stop; what had been read is committed
 
 Constructors take facts as plain values; ``str()`` is one or two sentences that end with the remedy.
 No error holds a response, a URL with a query, or a secret.
@@ -133,3 +134,13 @@ class Locked(SinkError):
     """Another run holds the warehouse."""
 
     code = "locked"
+
+
+class Stopped(LiveTrafficError):
+    """The run was asked to stop; what had been read is committed, the next run does the rest."""
+
+    code = "stopped"
+    exit_code = 130
+
+    def __init__(self, message: str = "Stopped on request; what had been read is kept.") -> None:
+        super().__init__(message, "Run the same command again to do the rest.")
