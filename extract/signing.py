@@ -45,7 +45,9 @@ def signed_headers(
     canonical = canonical_request(method, url, complete, body)
     signature = _hmac_hex(sk, string_to_sign(date, canonical))
     names = _signed_names(complete)
-    complete["Authorization"] = f"{ALGORITHM} Access={ak}, SignedHeaders={names}, Signature={signature}"
+    complete["Authorization"] = (
+        f"{ALGORITHM} Access={ak}, SignedHeaders={names}, Signature={signature}"
+    )
     return complete
 
 
