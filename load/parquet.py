@@ -7,6 +7,7 @@ of an upsert appear in one journalled commit. Reading takes no lock and writes n
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from load.journal import Commit, committing, leftovers
 from load.lock import run_lock
 from load.merge import Changes, merge_month
 from load.months import month_text, path_of
-from load.rows import MICRO, Rows
+from load.rows import MICRO, Integers, Rows
 from load.sink import Receipt
 
 if TYPE_CHECKING:
@@ -65,6 +66,13 @@ class ParquetSink:
             if not self._is_ready(wanted):
                 commit.write(warehouse_file.NAME, wanted.encoded())
                 calendar_file.rewrite(self.root, commit, wanted)
+
+    def check(self, *, step: int, timezone: str) -> None:
+        """As ``Sink.check``."""
+        made = warehouse_file.found(self.root)
+        if made is not None:
+            wanted = warehouse_file.Made(step, timezone, made.settle_after)
+            warehouse_file.check_same(self.root, made, wanted)
 
     def extend_calendar(self, start: int, end: int) -> None:
         """As ``Sink.extend_calendar``."""
@@ -128,7 +136,7 @@ class ParquetSink:
 
     def query(self, statement: str) -> "pa.Table":
         """As ``Sink.query``, by DuckDB."""
-        from load import reading  # noqa: PLC0415 - DuckDB is loaded when it is asked for
+        from load import reading  # not before it is asked for: it loads DuckDB
 
         return reading.query(self.root, statement)
 
@@ -138,7 +146,7 @@ class ParquetSink:
             warehouse_file.check_same(self.root, made, wanted)
         return made == wanted and not leftovers(self.root)
 
-    def _not_late(self, rows: Rows, fetched: "batch.Integers") -> Rows:
+    def _not_late(self, rows: Rows, fetched: Integers) -> Rows:
         """The rows that no stored read sent later already covers."""
         if not len(rows):
             return rows
@@ -150,10 +158,8 @@ class ParquetSink:
         months = rows.months()
         for number in np.unique(months).tolist():
             target = path_of(TRAFFIC.name, month_text(number))
-            part = rows.take(months == number)
-            outcome = merge_month(
-                self.root / target, part, lambda target=target: commit.create(target)
-            )
+            create = partial(commit.create, target)
+            outcome = merge_month(self.root / target, rows.take(months == number), create)
             receipt += outcome.receipt
             changes += outcome.changes
         return receipt, changes

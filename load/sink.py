@@ -46,6 +46,13 @@ class Sink(Protocol):
             WarehouseMismatch: it was made with another step or zone.
         """
 
+    def check(self, *, step: int, timezone: str) -> None:
+        """Like ``prepare`` for a command that only looks: creates and writes nothing.
+
+        Raises:
+            WarehouseMismatch: the warehouse exists and was made with another step or zone.
+        """
+
     def extend_calendar(self, start: int, end: int) -> None:
         """Make the calendar hold every local month that touches ``[start, end)`` (seconds)."""
 
