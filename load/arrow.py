@@ -66,11 +66,12 @@ def parquet_writer(stream: IO[bytes], layout: pa.Schema, *, plain: Iterable[str]
     is a plain string for every reader.
     """
     spared = set(plain)
+    tried: Any = [name for name in layout.names if name not in spared]
     return pq.ParquetWriter(
         stream,
         layout,
         compression="zstd",
-        use_dictionary=[name for name in layout.names if name not in spared],
+        use_dictionary=tried,
         write_statistics=True,
         store_schema=False,
     )

@@ -83,7 +83,7 @@ def newest_read(rows: Rows, entries: Iterable[Entry]) -> Integers:
         if entry.state != State.READ or code is None:
             continue
         ends = np.array([entry.window_start, entry.window_end], np.int64)
-        first, last = np.searchsorted(keys, key_of(np.int64(code), ends))
+        first, last = np.searchsorted(keys, key_of(code, ends))
         np.maximum(newest[first:last], entry.fetched_at, out=newest[first:last])
     return newest
 

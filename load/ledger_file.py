@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from livetraffic.errors import SinkError
@@ -42,52 +41,40 @@ def entries_by_month(entries: Iterable[Entry]) -> dict[str, pa.Table]:
 
 def read_entries(root: Path, since: int | None = None) -> list[Entry]:
     """Every entry sent at or after ``since`` (microseconds), month by month; all when None."""
-    first = "" if since is None else month_of(since)
-    found: list[Entry] = []
-    for _, table in _tables(root, first):
-        kept = table if since is None else table.filter(_at_or_after(table, since))
-        found += records.from_arrow(LOAD_LEDGER, kept, Entry._make, MICROS)
-    return found
+    if since is None:
+        return list(_entries(root, None))
+    return [entry for entry in _entries(root, since) if entry.fetched_at >= since]
 
 
 def reads_after(root: Path, instant: int, domains: Iterable[str]) -> list[Entry]:
     """The ``read`` entries of these domains that were sent after ``instant`` (microseconds)."""
-    wanted = pa.array(sorted(domains), pa.string())
-    found: list[Entry] = []
-    for path, table in _tables(root, month_of(instant), newer_than=instant):
-        with reading(path):
-            late = pc.and_(
-                pc.equal(table.column("state"), State.READ.value),
-                _at_or_after(table, instant + 1),
-            )
-            kept = table.filter(pc.and_(late, pc.is_in(table.column("domain"), wanted)))
-        found += records.from_arrow(LOAD_LEDGER, kept, Entry._make, MICROS)
-    return found
+    wanted = frozenset(domains)
+    return [
+        entry
+        for entry in _entries(root, instant + 1)
+        if entry.fetched_at > instant and entry.state == State.READ and entry.domain in wanted
+    ]
 
 
-def _tables(
-    root: Path, first: str, newer_than: int | None = None
-) -> Iterator[tuple[Path, pa.Table]]:
+def _entries(root: Path, since: int | None) -> Iterator[Entry]:
+    """The entries of the row groups that may hold one sent at or after ``since``."""
+    first = "" if since is None else month_of(since)
     for month in stored_months(root, LOAD_LEDGER.name, first):
         path = root / path_of(LOAD_LEDGER.name, month)
         try:
             with reading(path), pq.ParquetFile(path) as file:
                 if not same_columns(file.schema_arrow, LOAD_LEDGER):
                     raise damaged(path, "its columns are not those of load_ledger")
-                groups = [i for i in range(file.num_row_groups) if _may_hold(file, i, newer_than)]
+                groups = [i for i in range(file.num_row_groups) if _may_hold(file, i, since)]
                 table = file.read_row_groups(groups, use_threads=False)
         except FileNotFoundError:
             continue
-        yield path, table
+        yield from records.from_arrow(LOAD_LEDGER, table, Entry._make, MICROS)
 
 
-def _may_hold(file: Any, group: int, newer_than: int | None) -> bool:
-    if newer_than is None:
+def _may_hold(file: Any, group: int, since: int | None) -> bool:
+    if since is None:
         return True
     column = LOAD_LEDGER.column_names.index("fetched_at")
     statistics = file.metadata.row_group(group).column(column).statistics
-    return statistics is None or not statistics.has_min_max or statistics.max_raw > newer_than
-
-
-def _at_or_after(table: pa.Table, instant: int) -> Any:
-    return pc.greater_equal(table.column("fetched_at").cast(pa.int64()), instant)
+    return statistics is None or not statistics.has_min_max or statistics.max_raw >= since

@@ -32,7 +32,7 @@ class Changes:
 class Outcome:
     """What the merge of one month did."""
 
-    receipt: Receipt = Receipt()
+    receipt: Receipt = field(default_factory=Receipt)
     changes: list[Changes] = field(default_factory=list)
 
     def add(self, receipt: Receipt, changes: Changes | None = None) -> None:

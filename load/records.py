@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from livetraffic.table import Column, Kind, Table
 from load.arrow import schema
-from load.rows import MICRO, encoded
+from load.rows import MICRO, encoded, integers
 
 Record = TypeVar("Record")
 
@@ -44,7 +43,9 @@ def from_arrow(
     return list(map(make, zip(*columns, strict=True)))
 
 
-def _column(field: pa.Field, column: Column, values: list[Any], micros: frozenset[str]) -> Any:
+def _column(
+    field: "pa.Field[Any]", column: Column, values: list[Any], micros: frozenset[str]
+) -> Any:
     if not column.nullable and any(value is None for value in values):
         msg = f"{column.name} must not be null"
         raise TypeError(msg)
@@ -56,11 +57,13 @@ def _column(field: pa.Field, column: Column, values: list[Any], micros: frozense
 
 
 def _values(found: Any, column: Column, micros: frozenset[str]) -> list[Any]:
+    # Nothing here may be a plain value in an Arrow function: Arrow would import pandas for it.
     if column.kind is Kind.TEXT:
         words, codes = encoded(found)
         return list(map(words.__getitem__, codes.tolist()))
-    if column.kind is Kind.TIMESTAMP:
-        found = found.cast(pa.int64())
-        if column.name not in micros:
-            found = pc.divide(found, MICRO)
-    return found.to_pylist() if found.null_count else found.to_numpy().tolist()
+    in_seconds = column.kind is Kind.TIMESTAMP and column.name not in micros
+    if found.null_count == 0:
+        numbers = integers(found)
+        return list((numbers // MICRO if in_seconds else numbers).tolist())
+    whole = found.cast(pa.int64()).to_pylist()
+    return [value // MICRO if in_seconds and value is not None else value for value in whole]

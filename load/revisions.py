@@ -32,7 +32,7 @@ def _table(change: Changes, revised_at: int, run_id: str) -> pa.Table:
     names = pa.array(rows.names, pa.string())
     return pa.Table.from_arrays(
         [
-            names.take(pa.array(rows.codes)),
+            names.take(rows.codes),
             instants(rows.seconds * MICRO),
             instants(np.full(count, revised_at, np.int64)),
             pa.array(change.old_bytes),

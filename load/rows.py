@@ -86,7 +86,7 @@ class Rows:
         )
 
 
-def key_of(codes: Integers, seconds: Integers) -> Integers:
+def key_of(codes: Integers | int, seconds: Integers) -> Integers:
     """Domain codes and epoch seconds as one integer each, ordered by code, then by time."""
     return (codes << _SECOND_BITS) | (seconds + _ORIGIN)
 
@@ -158,13 +158,18 @@ def used(rows: Rows) -> Rows:
 
 
 def integers(column: Any) -> Integers:
-    """A column of integers or instants (as microseconds) as numpy."""
-    kept = column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
-    found: Integers = kept.to_numpy()
-    return found
+    """A column without nulls of 64-bit integers or instants (as microseconds), as numpy."""
+    # Arrow's own ``to_numpy`` would import pandas, which `plan` does without.
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    parts: list[Integers] = [
+        np.frombuffer(chunk.buffers()[1], np.int64, len(chunk), chunk.offset * 8)
+        for chunk in chunks
+        if len(chunk)
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.int64), *parts])
 
 
-def instants(microseconds: Integers) -> pa.Array:
+def instants(microseconds: Integers) -> Any:
     """Microseconds since the epoch as Arrow instants in UTC."""
     return pa.array(microseconds).cast(MICROSECONDS)
 
@@ -177,7 +182,7 @@ def encoded(column: Any) -> tuple[list[str], Integers]:
         column = column.unify_dictionaries().combine_chunks()
     if isinstance(column, pa.ChunkedArray):  # what combining leaves of no chunk at all
         return [], np.empty(0, np.int64)
-    return column.dictionary.to_pylist(), column.indices.to_numpy().astype(np.int64)
+    return column.dictionary.to_pylist(), integers(column.indices.cast(pa.int64()))
 
 
 def _in_order(names: list[str], codes: Integers) -> tuple[tuple[str, ...], Integers]:
@@ -196,9 +201,9 @@ def _recoded(codes: Integers, old: Sequence[str], new: Sequence[str]) -> Integer
     return recoded
 
 
-def _encoded(codes: Integers, names: tuple[str, ...]) -> pa.Array:
+def _encoded(codes: Integers, names: tuple[str, ...]) -> Any:
     present = np.unique(codes)
     return pa.DictionaryArray.from_arrays(
-        pa.array(np.searchsorted(present, codes).astype(np.int32)),
+        np.searchsorted(present, codes).astype(np.int32),
         pa.array([names[code] for code in present], pa.string()),
     )

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from livetraffic.errors import ConfigError, SinkError, WarehouseMismatch
@@ -109,7 +110,8 @@ def _decoded(path: Path, content: bytes) -> Made:
         raise damaged(path, "it is not JSON") from error
     if not isinstance(values, dict):
         raise damaged(path, "it is not an object")
-    version, step, timezone, settle_after = (values.get(name) for name in WAREHOUSE.column_names)
+    named: list[Any] = [values.get(name) for name in WAREHOUSE.column_names]
+    version, step, timezone, settle_after = named
     if isinstance(version, int) and version > FORMAT_VERSION:
         raise ConfigError(
             f"{path} has format version {version}; this live-traffic knows {FORMAT_VERSION}.",
