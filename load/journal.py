@@ -20,6 +20,7 @@ from load.lock import commit_lock
 
 JOURNAL = ".journal"
 COMMIT_LOCK = ".commit.lock"
+DRAFT = ".commit-"
 TEMPORARY = ".tmp"
 _VERSION = 1
 
@@ -35,7 +36,7 @@ class Commit:
 
     def create(self, target: str) -> IO[bytes]:
         """Open the temporary that will become ``target`` (a relative path with ``/``)."""
-        temporary = f".{self._name}-{len(self._targets)}{TEMPORARY}"
+        temporary = f"{DRAFT}{self._name}-{len(self._targets)}{TEMPORARY}"
         self._targets[temporary] = target
         stream = open(self._root / temporary, "xb")  # noqa: SIM115 - closed by publish or discard
         self._open.append(stream)
@@ -60,6 +61,20 @@ class Commit:
             _closed(stream)
         for temporary in self._targets:
             _removed(self._root / temporary)
+
+
+def make_root(root: Path) -> None:
+    """Make the directory of a warehouse, and those above it, durably.
+
+    Raises:
+        SinkError: it cannot be made.
+        ConfigError: something else is in its place.
+    """
+    with writing(root):
+        missing = [path for path in (root, *root.parents) if not path.exists()]
+        root.mkdir(parents=True, exist_ok=True)
+        for path in missing:
+            _fsync_directory(path.parent)
 
 
 @contextmanager
@@ -125,6 +140,7 @@ def _publish(root: Path, moves: dict[str, str]) -> None:
         stream.write(json.dumps({"version": _VERSION, "moves": moves}).encode())
         stream.flush()
         os.fsync(stream.fileno())
+    _fsync_directory(root)  # the names of the temporaries, before the journal speaks of them
     os.replace(draft, root / JOURNAL)
     _fsync_directory(root)
 
@@ -159,7 +175,7 @@ def _stays_inside(name: object) -> bool:
 
 def _temporaries(root: Path) -> Iterator[Path]:
     for name in os.listdir(root):
-        if name.startswith(".") and name.endswith(TEMPORARY):
+        if name.startswith((DRAFT, JOURNAL)) and name.endswith(TEMPORARY):
             yield root / name
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from livetraffic.errors import Locked
+from load.failure import writing
 
 POLL_SECONDS = 0.1
 _LONGEST_LINE = 1000
@@ -47,12 +48,15 @@ def run_lock(
 
     Raises:
         Locked: another process or thread held it for all that time.
+        SinkError: the lock file cannot be written.
     """
-    descriptor = _opened(path)
+    with writing(path.parent):
+        descriptor = _opened(path)
     try:
-        _taken(descriptor, path, clock() + wait, sleep, clock)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{' '.join(holder.split())}\n".encode(), 0)
+        with writing(path.parent):
+            _taken(descriptor, path, clock() + wait, sleep, clock)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{' '.join(holder.split())}\n".encode(), 0)
         yield
         os.ftruncate(descriptor, 0)
     finally:

@@ -105,6 +105,8 @@ class _Output:
 
 
 def _merge_groups(source: Path, file: Any, part: Rows, output: _Output, outcome: Outcome) -> None:
+    if not same_columns(file.schema_arrow, TRAFFIC):
+        raise damaged(source, "its columns are not those of traffic")
     last = file.num_row_groups - 1
     start = 0
     for index in range(file.num_row_groups):
@@ -200,8 +202,6 @@ def _opened(source: Path) -> Any:
 
 
 def _group(source: Path, file: Any, index: int) -> Rows:
-    if not same_columns(file.schema_arrow, TRAFFIC):
-        raise damaged(source, "its columns are not those of traffic")
     rows = from_arrow(file.read_row_group(index, use_threads=False))
     keys = rows.keys
     if not len(rows) or np.any(keys[1:] <= keys[:-1]):

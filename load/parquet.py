@@ -20,11 +20,11 @@ from livetraffic.table import LOAD_LEDGER, TRAFFIC
 from livetraffic.window import Window
 from load import batch, calendar_file, domains_file, ledger_file, revisions, warehouse_file
 from load.append import append
-from load.failure import writing
-from load.journal import Commit, committing, leftovers
+from load.failure import damaged
+from load.journal import Commit, committing, leftovers, make_root
 from load.lock import run_lock
 from load.merge import Changes, merge_month
-from load.months import month_text, path_of
+from load.months import month_text, path_of, stored_months
 from load.rows import MICRO, Integers, Rows
 from load.sink import Receipt
 
@@ -60,8 +60,7 @@ class ParquetSink:
         wanted = warehouse_file.asked(step, timezone, settle_after)
         if self._is_ready(wanted):
             return
-        with writing(self.root):
-            self.root.mkdir(parents=True, exist_ok=True)
+        make_root(self.root)
         with committing(self.root) as commit:
             if not self._is_ready(wanted):
                 commit.write(warehouse_file.NAME, wanted.encoded())
@@ -83,17 +82,11 @@ class ParquetSink:
 
     @contextmanager
     def run_lock(self, *, wait: float, holder: str) -> Iterator[None]:
-        """As ``Sink.run_lock``."""
-        with writing(self.root):
-            self.root.mkdir(parents=True, exist_ok=True)
+        """As ``Sink.run_lock``; also before ``prepare``, then the directory is made."""
+        make_root(self.root)
         path = self.root / RUN_LOCK
-        lock = run_lock(path, wait=wait, holder=holder, sleep=self._sleeper, clock=self._clock)
-        with writing(self.root):
-            lock.__enter__()
-        try:
+        with run_lock(path, wait=wait, holder=holder, sleep=self._sleeper, clock=self._clock):
             yield
-        finally:
-            lock.__exit__(None, None, None)
 
     def upsert(
         self, frame: "pd.DataFrame", entries: Sequence[Entry], *, loaded_at: datetime, run_id: str
@@ -144,6 +137,8 @@ class ParquetSink:
         made = warehouse_file.found(self.root)
         if made is not None:
             warehouse_file.check_same(self.root, made, wanted)
+        elif any(stored_months(self.root, table.name) for table in (TRAFFIC, LOAD_LEDGER)):
+            raise damaged(self.root / warehouse_file.NAME, "it is missing beside stored data")
         return made == wanted and not leftovers(self.root)
 
     def _not_late(self, rows: Rows, fetched: Integers) -> Rows:

@@ -162,11 +162,15 @@ def integers(column: Any) -> Integers:
     # Arrow's own ``to_numpy`` would import pandas, which `plan` does without.
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     parts: list[Integers] = [
-        np.frombuffer(chunk.buffers()[1], np.int64, len(chunk), chunk.offset * 8)
+        np.frombuffer(_data(chunk), np.int64, len(chunk), chunk.offset * 8)
         for chunk in chunks
         if len(chunk)
     ]
     return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.int64), *parts])
+
+
+def _data(chunk: Any) -> Any:
+    return chunk.buffers()[1]
 
 
 def instants(microseconds: Integers) -> Any:

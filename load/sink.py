@@ -39,11 +39,13 @@ class Sink(Protocol):
     def prepare(self, *, step: int, timezone: str, settle_after: int) -> None:
         """Create the warehouse, or check that it has this step and zone; recover a killed commit.
 
-        The calendar is made to reach from ``extend_calendar``'s windows; ``settle_after`` (seconds)
-        is kept for the views and may change from run to run.
+        ``settle_after`` (seconds) is kept for the views and may change from run to run: the
+        calendar's ``settles_at`` follows it in the same commit. When nothing is to be done nothing
+        is written, and nothing is created when the warehouse is refused.
 
         Raises:
             WarehouseMismatch: it was made with another step or zone.
+            ConfigError: the zone is unknown, or a newer version made the warehouse.
         """
 
     def check(self, *, step: int, timezone: str) -> None:
@@ -54,7 +56,10 @@ class Sink(Protocol):
         """
 
     def extend_calendar(self, start: int, end: int) -> None:
-        """Make the calendar hold every local month that touches ``[start, end)`` (seconds)."""
+        """Make the calendar hold every local month that touches ``[start, end)`` (seconds).
+
+        It holds one unbroken range of whole local months, and is written only when it must grow.
+        """
 
     def run_lock(self, *, wait: float, holder: str) -> AbstractContextManager[None]:
         """Hold the warehouse for one run; ``holder`` is the line that a waiting run is shown.
@@ -70,9 +75,14 @@ class Sink(Protocol):
 
         Afterwards the store holds, for every (``domain``, ``timestamp``) of the frame, the frame's
         value; everything else is untouched; values that changed are kept in ``traffic_revisions``
-        with ``revised_at = loaded_at``. Twice is once. Where a ``read`` entry with a later
-        ``fetched_at`` than this batch's own entry already covers a row's time for its domain, the
-        row is left out (a late writer).
+        with ``revised_at = loaded_at`` (a microsecond later for each revision that the same key
+        already has at that instant). Rows that are inserted or changed get ``loaded_at``; a row of
+        equal value is left as it is, also when its ``source`` differs. Twice is once, except that
+        entries are recorded every time; without rows that change anything and without entries
+        nothing is written.
+
+        Where a stored ``read`` entry with a later ``fetched_at`` than this batch's own entry covers
+        a row's time for its domain, the row is left out (a late writer).
 
         Args:
             frame: columns ``domain`` (str), ``timestamp`` (datetime64[us, UTC]), ``traffic_bytes``
@@ -88,11 +98,11 @@ class Sink(Protocol):
     def ledger(self, since: int | None = None) -> list[Entry]:
         """Every entry whose ``fetched_at`` is at or after ``since`` (seconds); all when None.
 
-        A store may return older entries too.
+        A store may return older entries too. Takes no lock and waits for no writer.
         """
 
     def domains(self) -> list[Domain]:
-        """Every domain ever seen, sorted by name."""
+        """Every domain ever seen, sorted by name. Takes no lock and waits for no writer."""
 
     def put_domains(self, domains: Iterable[Domain]) -> None:
         """Insert or replace these domains by name; the others stay."""
