@@ -154,6 +154,10 @@ def frame_of(domain: str, seconds: _Integers, traffic: _Integers, source: str) -
     return table.to_pandas()
 
 
+EMPTY = frame_of("", np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), "")
+"""No points, with the dtypes that every frame has."""
+
+
 def _document(body: bytes) -> dict[str, Any]:
     try:
         document = orjson.loads(body)

@@ -86,6 +86,15 @@ class LiveApi:
         """Statistics requests sent so far, retries included."""
         return self.transport.sent.get(TRAFFIC, 0)
 
+    @property
+    def clock_skew_s(self) -> float | None:
+        """The server's clock minus ours, seconds; None before the first answer."""
+        return self.transport.clock_skew_s
+
+    def now(self) -> datetime:
+        """Now, UTC, by the clock that dates requests."""
+        return self._clock()
+
     def list_domains(self) -> list[ListedDomain]:
         """Every domain of the project, of every type, sorted by name.
 
