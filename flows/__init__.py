@@ -1,0 +1,1 @@
+"""The shell: reads the world, wires the parts, runs them and reports."""

@@ -1,0 +1,5 @@
+"""``python -m flows`` is ``live-traffic``."""
+
+from flows.cli import entry
+
+entry()

@@ -1,0 +1,118 @@
+"""Progress of a run: a live bar on a terminal, one line a batch anywhere else."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Display
+
+from flows.outlook import Outlook
+from flows.summary import BatchReceipt
+from livetraffic.plan import Batch
+
+
+class Progress(Protocol):
+    """Whoever watches a run."""
+
+    def planned(self, outlook: Outlook, batches: Sequence[Batch]) -> None:
+        """The run knows what it will do."""
+
+    def slice_done(self, rows: int, *, failed: bool) -> None:
+        """One slice was read or has failed."""
+
+    def batch_done(self, batch: Batch, receipt: BatchReceipt) -> None:
+        """One batch was committed."""
+
+
+class Silent:
+    """Nobody watches."""
+
+    def planned(self, outlook: Outlook, batches: Sequence[Batch]) -> None:
+        """As ``Progress.planned``."""
+
+    def slice_done(self, rows: int, *, failed: bool) -> None:
+        """As ``Progress.slice_done``."""
+
+    def batch_done(self, batch: Batch, receipt: BatchReceipt) -> None:
+        """As ``Progress.batch_done``."""
+
+
+class LineProgress:
+    """Plain lines: what is due, then one per batch."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._done = 0
+        self._total = 0
+        self._lock = threading.Lock()
+
+    def planned(self, outlook: Outlook, batches: Sequence[Batch]) -> None:
+        """As ``Progress.planned``."""
+        self._total = len(batches)
+        self._console.print(
+            f"{len(outlook.slices):,} requests due in {len(batches)} batches "
+            f"for {len(outlook.wanted)} domains."
+        )
+
+    def slice_done(self, rows: int, *, failed: bool) -> None:
+        """As ``Progress.slice_done``."""
+
+    def batch_done(self, batch: Batch, receipt: BatchReceipt) -> None:
+        """As ``Progress.batch_done``."""
+        with self._lock:
+            self._done += 1
+            failed = f", {receipt.slices_failed} failed" if receipt.slices_failed else ""
+            self._console.print(
+                f"{self._done}/{self._total}  {batch}  {receipt.rows_fetched:,} points{failed}"
+            )
+
+
+class _LiveProgress:
+    """A bar over slices with rows, rate and time left."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+        self._task = display.add_task("planning", total=None, rows=0, failed="")
+        self._rows = 0
+        self._failed = 0
+        self._lock = threading.Lock()
+
+    def planned(self, outlook: Outlook, batches: Sequence[Batch]) -> None:
+        """As ``Progress.planned``."""
+        total = len(outlook.slices)
+        self._display.update(self._task, total=total, description="fetching")
+
+    def slice_done(self, rows: int, *, failed: bool) -> None:
+        """As ``Progress.slice_done``."""
+        with self._lock:
+            self._rows += rows
+            self._failed += failed
+            self._display.update(
+                self._task,
+                advance=1,
+                rows=self._rows,
+                failed=f"[red]{self._failed} failed[/]" if self._failed else "",
+            )
+
+    def batch_done(self, batch: Batch, receipt: BatchReceipt) -> None:
+        """As ``Progress.batch_done``."""
+
+
+@contextmanager
+def live_progress(console: Console) -> Iterator[_LiveProgress]:
+    """The live display, gone when the run is over."""
+    display = Display(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("[dim]slices[/] {task.fields[rows]:,} [dim]points[/]"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[failed]}"),
+        console=console,
+        transient=True,
+    )
+    with display:
+        yield _LiveProgress(display)
