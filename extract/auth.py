@@ -95,34 +95,41 @@ class SignedKeys:
 
     Args:
         credentials: the key pair.
-        project_id: sent and signed as ``X-Project-Id``; None on the identity service.
+        project_id: sent and signed as ``X-Project-Id`` (or the way to find it, asked before the
+            first request); None on the identity service.
         real_clock: the true time, never a simulated one: the gateway compares it with its own.
     """
 
     prove_first = True
 
     def __init__(
-        self, credentials: KeyCredentials, *, project_id: str | None, real_clock: Clock
+        self,
+        credentials: KeyCredentials,
+        *,
+        project_id: str | Callable[[], str] | None,
+        real_clock: Clock,
     ) -> None:
         self._credentials = credentials
+        self._project_id = project_id
         self._real_clock = real_clock
-        extra: dict[str, str] = {}
-        if project_id is not None:
-            extra["X-Project-Id"] = project_id
-        if credentials.security_token is not None:
-            extra["X-Security-Token"] = credentials.security_token.reveal()
-        self._extra = extra
 
     def prepare(self) -> None:
-        """Nothing to do."""
+        """Find the project ID where it is not known yet."""
+        if callable(self._project_id):
+            self._project_id = self._project_id()
 
     def headers(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes
     ) -> dict[str, str]:
         """The given headers; content type, host, date, project and security token are signed."""
-        to_sign = {**self._extra}
+        self.prepare()
+        to_sign: dict[str, str] = {}
         if "Content-Type" in headers:
             to_sign["Content-Type"] = headers["Content-Type"]
+        if isinstance(self._project_id, str):
+            to_sign["X-Project-Id"] = self._project_id
+        if self._credentials.security_token is not None:
+            to_sign["X-Security-Token"] = self._credentials.security_token.reveal()
         signed = signed_headers(
             method,
             url,

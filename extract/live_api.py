@@ -46,7 +46,7 @@ class LiveApi:
 
     Args:
         transport: to the Live endpoint.
-        project_id: the project that the domains belong to.
+        project_id: the project that the domains belong to, or the way to find it, asked once.
         region: region of the endpoint, for the ledger; may be empty.
         account: the account, for the ledger.
         limits: what the endpoint allows.
@@ -59,7 +59,7 @@ class LiveApi:
         self,
         transport: Transport,
         *,
-        project_id: str,
+        project_id: str | Callable[[], str],
         region: str,
         account: str,
         limits: Limits,
@@ -71,7 +71,7 @@ class LiveApi:
             msg = f"the source has no step of {step} s, only {limits.steps}"
             raise ValueError(msg)
         self.transport = transport
-        self.project_id = project_id
+        self._project_id = project_id
         self.region = region
         self.account = account
         self.limits = limits
@@ -80,6 +80,17 @@ class LiveApi:
         self._quarantine = quarantine
         self._lock = threading.Lock()
         self._named_fields: set[str] = set()
+
+    @property
+    def project_id(self) -> str:
+        """The project ID; where it has to be looked up, the first use asks for it.
+
+        Raises:
+            ConfigError, CredentialsError, SourceError: the look-up failed.
+        """
+        if callable(self._project_id):
+            self._project_id = self._project_id()
+        return self._project_id
 
     @property
     def requests_sent(self) -> int:
