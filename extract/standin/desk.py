@@ -62,7 +62,7 @@ class Desk:
         if answer is None:
             answer = self._served(route, request, request_id)
             if route is not None and answer.status < 300:
-                spoil(answer, self._spoilers(operation, domain), route.rows)
+                spoil(answer, self._spoilers(operation, domain, answer), route.rows)
         for fault in self._world.faults.striking(HEADER_KINDS, operation, domain):
             answer.date_skew += int(fault.number("seconds", 3600))
         answer.headers["X-Request-Id"] = request_id
@@ -125,9 +125,10 @@ class Desk:
                 return answer
         return None
 
-    def _spoilers(self, operation: str | None, domain: str | None) -> list[Fault]:
+    def _spoilers(self, operation: str | None, domain: str | None, answer: Answer) -> list[Fault]:
         faults = self._world.faults
-        points = faults.striking(POINT_KINDS, operation, domain) if operation == "traffic" else []
+        has_points = operation == "traffic" and not answer.body.endswith(b"[]}")
+        points = faults.striking(POINT_KINDS, operation, domain) if has_points else []
         return points + faults.striking(BODY_KINDS, operation, domain)
 
     def _note(self, request: Request, operation: str | None, answer: Answer) -> None:

@@ -1,6 +1,7 @@
 """The tenant that the stand-in pretends to serve, made from the seed; obviously fake, and stable."""
 
 import hashlib
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -51,16 +52,10 @@ def domains(count: int, now: int, *, plain: bool = False) -> Iterator[Domain]:
     the last 90 days, an ingest domain, one switched off ten days ago that has history; then
     ordinary ones.
     """
-    names = (f"play{number:03}.example.com" for number in range(1, count + 1))
+    names = (f"play{number:03}.example.com" for number in itertools.count(1))
+    ordinary = (Domain(name, create_time=OLD) for name in names)
     special = iter(()) if plain else _special(names, now)
-    made = 0
-    for domain in special:
-        if made == count:
-            return
-        made += 1
-        yield domain
-    for _ in range(count - made):
-        yield Domain(next(names), create_time=OLD)
+    return itertools.islice(itertools.chain(special, ordinary), count)
 
 
 def _special(names: Iterator[str], now: int) -> Iterator[Domain]:

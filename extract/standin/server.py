@@ -104,7 +104,7 @@ class Standin:
         self._control = Control(self.world)
         self._server = _Server((host, port), self._handler())
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), daemon=True
+            target=self._server.serve_forever, args=(0.02,), daemon=True
         )
         name = f"[{host}]" if ":" in host else host
         self.url = f"http://{name}:{self._server.server_address[1]}"
