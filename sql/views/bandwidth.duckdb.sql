@@ -1,9 +1,10 @@
 -- Average bandwidth of each point: what peak and 95th percentile billing is made of.
 -- Grain: one row per stored point. Unit: bit/s, rounded half up. Zone: UTC.
--- Rule: traffic_bytes * 8 / 300, without overflow up to 2^63-1 bytes: with b = 75 q + r it is 2 q + 2 r / 75,
--- and 2 r / 75 rounds to 2 from r = 57 on, to 1 from r = 19 on. Only 5-minute values are bandwidth in the
--- bill's sense: a warehouse of another step has no rows here.
--- Differs for DuckDB: its / on integers is a floating division, which is wrong above 2^53; // is exact.
+-- Rule: traffic_bytes * 8 / 300, without overflow up to 2^63-1 bytes: with b = 75 q + r it is 2 q +
+-- 2 r / 75, and 2 r / 75 rounds to 2 from r = 57 on, to 1 from r = 19 on. Only 5-minute values are
+-- bandwidth in the bill's sense: a warehouse of another step has no rows here.
+-- Differs for DuckDB: its / on integers is a floating division, which is wrong above 2^53; // is
+-- exact.
 SELECT
     traffic.domain,
     traffic.timestamp,

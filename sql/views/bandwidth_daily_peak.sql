@@ -1,7 +1,8 @@
 -- The highest 5-minute bandwidth of each domain and day.
 -- Grain: one row per domain and local date with at least one stored point. Unit: bit/s.
 -- Zone: business time zone; timestamp = start of the peak's point, UTC.
--- Rule: the earliest point wins a tie (of the rounded bit/s). Rows only in a warehouse of 5-minute values.
+-- Rule: the earliest point wins a tie (of the rounded bit/s). Rows only in a warehouse of 5-minute
+-- values.
 WITH points AS (
     SELECT bandwidth.domain, calendar.local_date, bandwidth.timestamp, bandwidth.bits_per_second
     FROM bandwidth

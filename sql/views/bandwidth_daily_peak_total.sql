@@ -1,8 +1,9 @@
--- The highest 5-minute bandwidth of all domains together on each day: what daily-peak billing charges.
+-- The highest 5-minute bandwidth of all domains together on each day: what daily-peak billing
+-- charges.
 -- Grain: one row per local date with at least one stored point. Unit: bit/s.
 -- Zone: business time zone; timestamp = start of the peak's point, UTC.
--- Rule: summed over all domains per point, then the highest (not the sum of peaks); the earliest point wins
--- a tie. Rows only in a warehouse of 5-minute values.
+-- Rule: summed over all domains per point, then the highest (not the sum of peaks); the earliest
+-- point wins a tie. Rows only in a warehouse of 5-minute values.
 WITH points AS (
     SELECT calendar.local_date, bandwidth_total.timestamp, bandwidth_total.bits_per_second
     FROM bandwidth_total

@@ -1,9 +1,10 @@
 -- The 95th percentile of all domains together in each month: what 95th percentile billing charges.
--- Grain: one row per local month with at least one stored point. Unit: bit/s; valid_days in days; samples
--- and dropped in points. Zone: business time zone.
--- Rule: summed over all domains per point, then as bandwidth_monthly_p95 (the 95th percentile of a sum is
--- not the sum of 95th percentiles); a day is valid when any domain had traffic. complete = the whole month
--- is settled for every domain that the ledger speaks of in it. Rows only in a warehouse of 5-minute values.
+-- Grain: one row per local month with at least one stored point. Unit: bit/s; valid_days in days;
+-- samples and dropped in points. Zone: business time zone.
+-- Rule: summed over all domains per point, then as bandwidth_monthly_p95 (the 95th percentile of a
+-- sum is not the sum of 95th percentiles); a day is valid when any domain had traffic. complete =
+-- the whole month is settled for every domain that the ledger speaks of in it. Rows only in a
+-- warehouse of 5-minute values.
 WITH days AS (
     SELECT local_date, local_month, COUNT(*) AS points
     FROM calendar
@@ -21,13 +22,19 @@ sizes AS (
     SELECT
         days.local_month,
         SUM(CASE WHEN served.highest_bytes > 0 THEN 1 ELSE 0 END) AS valid_days,
-        CAST(SUM(CASE WHEN served.highest_bytes > 0 THEN days.points ELSE 0 END) AS BIGINT) AS samples
+        CAST(
+            SUM(CASE WHEN served.highest_bytes > 0 THEN days.points ELSE 0 END) AS BIGINT
+        ) AS samples
     FROM served
     JOIN days ON days.local_date = served.local_date
     GROUP BY days.local_month
 ),
 cuts AS (
-    SELECT local_month, valid_days, samples, CAST((samples - samples % 20) / 20 AS BIGINT) AS dropped
+    SELECT
+        local_month,
+        valid_days,
+        samples,
+        CAST((samples - samples % 20) / 20 AS BIGINT) AS dropped
     FROM sizes
 ),
 ranked AS (

@@ -3,7 +3,8 @@
 -- Zone: UTC.
 -- Rule: the bytes of all domains are summed first and rounded once, as in bandwidth. Rows only in a
 -- warehouse of 5-minute values.
--- Differs for DuckDB: its / on integers is a floating division, which is wrong above 2^53; // is exact.
+-- Differs for DuckDB: its / on integers is a floating division, which is wrong above 2^53; // is
+-- exact.
 WITH sums AS (
     SELECT traffic.timestamp, CAST(SUM(traffic.traffic_bytes) AS BIGINT) AS traffic_bytes
     FROM traffic

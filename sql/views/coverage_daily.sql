@@ -1,6 +1,8 @@
--- How far each day is read: what dashboards show beside a number, and what the morning check looks at.
--- Grain: one row per domain and local date, from the domain's first ledger entry to its newest (further,
--- to the warehouse's newest, when a domain that is still seen fell silent), rows stored or not.
+-- How far each day is read: what dashboards show beside a number, and what the morning check looks
+-- at.
+-- Grain: one row per domain and local date, from the domain's first ledger entry to its newest
+-- (further, to the warehouse's newest, when a domain that is still seen fell silent), rows stored
+-- or not.
 -- Unit: points. Zone: business time zone. Days on which nothing is expected are left out.
 -- Rule: expected_points = settled + provisional + missing. state, the first that holds:
 --   complete     every expected point is settled: the day will not change unless it is restated

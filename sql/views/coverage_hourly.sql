@@ -12,7 +12,12 @@ timeline AS (
     FROM ledger_edges
     WHERE mark IN ('read', 'settled', 'known')
     UNION ALL
-    SELECT named.domain, hours.first_ordinal AS ordinal, 'hour' AS mark, 0 AS delta, hours.first_ordinal AS hour_ordinal
+    SELECT
+        named.domain,
+        hours.first_ordinal AS ordinal,
+        'hour' AS mark,
+        0 AS delta,
+        hours.first_ordinal AS hour_ordinal
     FROM (SELECT DISTINCT domain FROM load_ledger) AS named
     CROSS JOIN hours
 ),
@@ -20,12 +25,13 @@ running AS (
     SELECT
         domain,
         ordinal,
-        LEAD(ordinal) OVER (PARTITION BY domain ORDER BY ordinal) AS next_ordinal,
-        MAX(hour_ordinal) OVER (PARTITION BY domain ORDER BY ordinal) AS hour_ordinal,
-        SUM(CASE WHEN mark = 'read' THEN delta ELSE 0 END) OVER (PARTITION BY domain ORDER BY ordinal) AS reads,
-        SUM(CASE WHEN mark = 'settled' THEN delta ELSE 0 END) OVER (PARTITION BY domain ORDER BY ordinal) AS settled,
-        SUM(CASE WHEN mark = 'known' THEN delta ELSE 0 END) OVER (PARTITION BY domain ORDER BY ordinal) AS known
+        LEAD(ordinal) OVER along AS next_ordinal,
+        MAX(hour_ordinal) OVER along AS hour_ordinal,
+        SUM(CASE WHEN mark = 'read' THEN delta ELSE 0 END) OVER along AS reads,
+        SUM(CASE WHEN mark = 'settled' THEN delta ELSE 0 END) OVER along AS settled,
+        SUM(CASE WHEN mark = 'known' THEN delta ELSE 0 END) OVER along AS known
     FROM timeline
+    WINDOW along AS (PARTITION BY domain ORDER BY ordinal)
 ),
 stretches AS (
     SELECT

@@ -2,7 +2,8 @@
 -- Grain: one row per domain and local month with at least one stored point. Unit: bytes; share is a
 -- fraction of the month's bytes over all domains, 0 to 1 (0 when the month had none).
 -- Zone: business time zone.
--- Rule: equal bytes share a rank, the next one is skipped (1, 2, 2, 4). complete is the domain's own.
+-- Rule: equal bytes share a rank, the next one is skipped (1, 2, 2, 4). complete is the domain's
+-- own.
 SELECT
     domain,
     local_month,

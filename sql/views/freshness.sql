@@ -1,7 +1,9 @@
 -- How fresh each domain is: what monitoring asks.
--- Grain: one row per domain known or asked for. Unit and zone: instants, UTC; null where there is none yet.
--- Rule: newest_point = start of the newest stored point. [settled_since, settled_until) = the newest time
--- settled without a gap (a row stored or not). last_read_at = when the newest successful read was sent.
+-- Grain: one row per domain known or asked for. Unit and zone: instants, UTC; null where there is
+-- none yet.
+-- Rule: newest_point = start of the newest stored point. [settled_since, settled_until) = the
+-- newest time settled without a gap (a row stored or not). last_read_at = when the newest
+-- successful read was sent.
 WITH spans AS (
     SELECT domain, state, window_end, fetched_at, first_ordinal, end_ordinal, settled_ordinal
     FROM ledger_spans
@@ -31,7 +33,9 @@ settling AS (
 settled AS (
     SELECT
         domain,
-        MAX(CASE WHEN reached IS NULL OR first_ordinal > reached THEN first_ordinal END) AS first_ordinal,
+        MAX(
+            CASE WHEN reached IS NULL OR first_ordinal > reached THEN first_ordinal END
+        ) AS first_ordinal,
         MAX(settled_ordinal) AS end_ordinal
     FROM settling
     GROUP BY domain
@@ -43,9 +47,13 @@ last_reads AS (
     GROUP BY domain
 ),
 instants AS (
-    SELECT ordinal, timestamp AS instant FROM calendar
-    UNION
-    SELECT end_ordinal AS ordinal, window_end AS instant FROM spans
+    SELECT ordinal, MIN(instant) AS instant
+    FROM (
+        SELECT ordinal, timestamp AS instant FROM calendar
+        UNION ALL
+        SELECT end_ordinal AS ordinal, window_end AS instant FROM spans
+    ) AS either
+    GROUP BY ordinal
 )
 SELECT
     named.domain,

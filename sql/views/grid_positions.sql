@@ -1,8 +1,8 @@
 -- Helper: where the instants that the ledger and the domain list name stand on the calendar's grid.
--- Grain: one row per instant. Unit: ordinal = number of the first grid point at or after the instant;
--- 0 when it lies before the calendar. Zone: UTC.
--- Rule: one pass over calendar and instants in order of time, so that an instant needs no row of its own
--- in the calendar (a window may end where the calendar ends).
+-- Grain: one row per instant. Unit: ordinal = number of the first grid point at or after the
+-- instant; 0 when it lies before the calendar. Zone: UTC.
+-- Rule: one pass over calendar and instants in order of time, so that an instant needs no row of
+-- its own in the calendar (a window may end where the calendar ends).
 WITH instants AS (
     SELECT window_start AS instant FROM load_ledger
     UNION

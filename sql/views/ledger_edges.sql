@@ -1,10 +1,14 @@
--- Helper: where along the grid each domain's coverage changes; a running sum of delta says what holds.
--- Grain: one row per domain, mark, grid point and cause. Unit: ordinal = number of a grid point. Zone: UTC.
--- Marks: read, settled, lost, gone (what entries say) · known (from create_time on; to last_seen where
--- the domain has left the list) · asked (from the domain's first entry to its newest; where it fell silent
--- while it was still seen, to the warehouse's newest) · ahead (behind the warehouse's newest entry).
--- Rule: before create_time and after it was last listed a domain may have points, but owes none; that of
--- the period in which either happens it does not owe. A domain without a row in domains is known always.
+-- Helper: where along the grid each domain's coverage changes; a running sum of delta says what
+-- holds.
+-- Grain: one row per domain, mark, grid point and cause. Unit: ordinal = number of a grid point.
+-- Zone: UTC.
+-- Marks: read, settled, lost, gone (what entries say) · known (from create_time on; to last_seen
+-- where the domain has left the list) · asked (from the domain's first entry to its newest; where
+-- it fell silent while it was still seen, to the warehouse's newest) · ahead (behind the
+-- warehouse's newest entry).
+-- Rule: before create_time and after it was last listed a domain may have points, but owes none;
+-- that of the period in which either happens it does not owe. A domain without a row in domains is
+-- known always.
 WITH spans AS (
     SELECT domain, state, first_ordinal, end_ordinal, settled_ordinal FROM ledger_spans
 ),
@@ -28,7 +32,10 @@ seen AS (
             WHEN on_grid.ordinal IS NULL THEN lastly.ordinal - 1
             ELSE lastly.ordinal
         END AS end_ordinal,
-        CASE WHEN lastly.ordinal < reach.ordinal THEN lastly.ordinal ELSE reach.ordinal END AS seen_ordinal
+        CASE
+            WHEN lastly.ordinal < reach.ordinal THEN lastly.ordinal
+            ELSE reach.ordinal
+        END AS seen_ordinal
     FROM domains
     CROSS JOIN reach
     JOIN positions AS lastly ON lastly.instant = domains.last_seen
@@ -66,7 +73,10 @@ UNION ALL
 SELECT
     asked.domain,
     'asked' AS mark,
-    CASE WHEN seen.seen_ordinal > asked.end_ordinal THEN seen.seen_ordinal ELSE asked.end_ordinal END AS ordinal,
+    CASE
+        WHEN seen.seen_ordinal > asked.end_ordinal THEN seen.seen_ordinal
+        ELSE asked.end_ordinal
+    END AS ordinal,
     -1 AS delta
 FROM asked
 LEFT JOIN seen ON seen.domain = asked.domain

@@ -1,6 +1,6 @@
 -- Helper: the ledger's entries as half-open ranges of grid points.
--- Grain: one row per ledger entry. Unit: first_ordinal, end_ordinal, settled_ordinal = numbers of grid
--- points. Zone: UTC.
+-- Grain: one row per ledger entry. Unit: first_ordinal, end_ordinal, settled_ordinal = numbers of
+-- grid points. Zone: UTC.
 -- Rule: [first_ordinal, settled_ordinal) is what this entry settles: the points of a read that were
 -- already due to settle (settles_at) when the request was sent. Empty for every other state.
 WITH positions AS (

@@ -1,7 +1,8 @@
 -- Bytes served per domain and local day.
 -- Grain: one row per domain and local date with at least one stored point (days without one:
 -- coverage_daily). Unit: bytes. Zone: business time zone.
--- Rule: the sum of the stored points. complete = every expected point of the day is settled.
+-- Rule: the sum of the stored points. complete = every expected point of the day is settled;
+-- expected_points are never fewer than points.
 WITH days AS (
     SELECT local_date, COUNT(*) AS points FROM calendar GROUP BY local_date
 ),
@@ -14,15 +15,29 @@ sums AS (
     FROM traffic
     JOIN calendar ON calendar.timestamp = traffic.timestamp
     GROUP BY traffic.domain, calendar.local_date
+),
+compared AS (
+    SELECT
+        sums.domain,
+        sums.local_date,
+        sums.traffic_bytes,
+        sums.points,
+        CASE
+            WHEN covered.expected_points IS NULL THEN days.points
+            WHEN covered.expected_points < sums.points THEN sums.points
+            ELSE covered.expected_points
+        END AS expected_points,
+        COALESCE(covered.settled, 0) AS settled
+    FROM sums
+    JOIN days ON days.local_date = sums.local_date
+    LEFT JOIN coverage_grid AS covered
+        ON covered.domain = sums.domain AND covered.local_date = sums.local_date
 )
 SELECT
-    sums.domain,
-    sums.local_date,
-    CAST(sums.traffic_bytes AS BIGINT) AS traffic_bytes,
-    CAST(sums.points AS BIGINT) AS points,
-    CAST(COALESCE(covered.expected_points, days.points) AS BIGINT) AS expected_points,
-    COALESCE(covered.settled, 0) = COALESCE(covered.expected_points, days.points) AS complete
-FROM sums
-JOIN days ON days.local_date = sums.local_date
-LEFT JOIN coverage_grid AS covered
-    ON covered.domain = sums.domain AND covered.local_date = sums.local_date
+    domain,
+    local_date,
+    CAST(traffic_bytes AS BIGINT) AS traffic_bytes,
+    CAST(points AS BIGINT) AS points,
+    CAST(expected_points AS BIGINT) AS expected_points,
+    settled = expected_points AS complete
+FROM compared
