@@ -16,7 +16,7 @@ class Authenticator(Protocol):
     """One way of proving who we are; safe to use from several threads."""
 
     prove_first: bool
-    """Send one request alone until one was accepted: few wrong ones lock the account."""
+    """Send one request alone until one was accepted: a few refused ones lock an account."""
 
     def prepare(self) -> None:
         """Do what takes time (get or renew a token) before a place in the rate budget is taken.
@@ -67,7 +67,7 @@ class Anonymous:
 class FixedToken:
     """A token as it was given; it cannot be renewed here."""
 
-    prove_first = False
+    prove_first = True
 
     def __init__(self, credentials: TokenCredentials) -> None:
         self._token = credentials.token

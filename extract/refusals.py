@@ -51,14 +51,15 @@ def error_for(
     if 300 <= reply.status < 400:
         return _redirected(reply, host)
     request_id = body.request_id or reply.request_id
-    facts = [f"HTTP {reply.status}", body.code, f"request {request_id}" if request_id else None]
+    code = None if body.code == str(reply.status) else body.code
+    facts = [f"HTTP {reply.status}", code, f"request {request_id}" if request_id else None]
     said = f' It says: "{masked(body.message, secrets)}".' if body.message is not None else ""
     message = f"{host} answers: {row.meaning} ({', '.join(fact for fact in facts if fact)}).{said}"
     remedy = _REMEDIES[row.action]
     if row.action in (Action.STOP, Action.RENEW_TOKEN):
         return CredentialsError(message, remedy)
     return _CLASSES[row.action](
-        message, remedy, status=reply.status, error_code=body.code, request_id=request_id
+        message, remedy, status=reply.status, error_code=code, request_id=request_id
     )
 
 
