@@ -12,11 +12,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 from typer.exceptions import TyperException
 
+from flows.clock import seconds
 from flows.invocation import (
     ON_SOURCE,
     ON_WAREHOUSE,
@@ -30,10 +31,6 @@ from flows.invocation import (
 )
 from flows.summary import EXIT_CHECK_FAILED, EXIT_DATA_LOST, EXIT_OK, error_document
 from livetraffic.errors import ConfigError, LiveTrafficError
-
-if TYPE_CHECKING:
-    from flows.settings import Settings
-    from flows.summary import RunSummary
 
 app = typer.Typer(
     name="live-traffic",
@@ -53,9 +50,7 @@ Force = Annotated[bool, typer.Option("--force", help="Read settled windows again
 
 @app.command()
 @command(*ON_SOURCE, as_of=True)
-def plan(
-    call: Invocation, start: Start = None, end: End = None, domain: DomainNames = None
-) -> int:
+def plan(call: Invocation, start: Start = None, end: End = None, domain: DomainNames = None) -> int:
     """Show what is due: windows, requests, what expires first, what is lost."""
     from flows import report
     from flows.outlook import look
@@ -63,7 +58,7 @@ def plan(
 
     loaded = call.load_settings(domains=domain)
     clock = call.clock(loaded)
-    now = int(clock().timestamp())
+    now = seconds(clock)
     sink, rules = reading(loaded)
     asked = asked_range(start, end, loaded, now)
     outlook = look(sink, wanted_domains(loaded, sink, clock), rules, now=now, asked=asked)
@@ -167,7 +162,7 @@ def coverage(
     from flows.covered import covered
 
     loaded = call.load_settings(domains=domain)
-    now = int(call.clock(loaded)().timestamp())
+    now = seconds(call.clock(loaded))
     sink, rules = reading(loaded)
     grid = covered(sink, rules, now, asked_range(start, end, loaded, now), loaded.domains)
     if call.as_json:
@@ -190,7 +185,7 @@ def expiring(
     from livetraffic.instants import parse_duration
 
     loaded = call.load_settings(domains=domain)
-    now = int(call.clock(loaded)().timestamp())
+    now = seconds(call.clock(loaded))
     sink, rules = reading(loaded)
     found = gaps(sink, rules, now, parse_duration(within, "--within"), loaded.domains)
     if call.as_json:
@@ -206,13 +201,11 @@ def sql(
     call: Invocation,
     statement: Annotated[str, typer.Argument(help="One reading statement.")],
     csv: Annotated[bool, typer.Option("--csv", help="CSV on stdout.")] = False,
-    parquet: Annotated[
-        Path | None, typer.Option("--parquet", help="Write a Parquet file.")
-    ] = None,
+    parquet: Annotated[Path | None, typer.Option("--parquet", help="Write a Parquet file.")] = None,
 ) -> int:
     """Run a reading statement on the warehouse's tables and views."""
     from flows import result_formats
-    from flows.bootstrap import open_sink
+    from flows.warehouse import open_sink
 
     if sum([csv, call.as_json, parquet is not None]) > 1:
         raise ConfigError("--csv, --json and --parquet exclude each other.", "Give one of them.")

@@ -59,9 +59,7 @@ def _range(
     return whole, (whole if asked is None else (asked,))
 
 
-def gaps(
-    sink: Sink, rules: Rules, now: int, within: int, names: Sequence[str]
-) -> list[Slice]:
+def gaps(sink: Sink, rules: Rules, now: int, within: int, names: Sequence[str]) -> list[Slice]:
     """What was never read and is forgotten by the source within so many seconds, earliest first."""
     domains = [d for d in sink.domains() if not names or d.domain in names]
     outlook = look(sink, domains, rules, now=now)

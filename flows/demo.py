@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from flows import report, result_formats, settings
-from flows.bootstrap import open_sink, rules_of
+from flows.clock import seconds
 from flows.covered import covered
 from flows.invocation import Invocation
 from flows.running import Job
 from flows.summary import RunSummary
+from flows.warehouse import open_sink, rules_of
 from livetraffic.errors import LiveTrafficError
 
 TOP_DOMAINS = """
@@ -59,7 +60,7 @@ def _steps(call: Invocation, directory: Path) -> int:
         if not call.as_json:
             report.show_summary(summaries[name], loaded)
     sink, rules = open_sink(loaded), rules_of(loaded)
-    now = int(call.clock(loaded)().timestamp())
+    now = seconds(call.clock(loaded))
     grid = covered(sink, rules, now, None, ())
     top = sink.query(TOP_DOMAINS)
     code = max(summary.exit_code for summary in summaries.values())
@@ -71,7 +72,7 @@ def _steps(call: Invocation, directory: Path) -> int:
     _heading(call, "4. SQL: the domains with the most traffic this month")
     result_formats.show(top)
     print(f"\nThe warehouse is in {directory}: open Parquet files. Ask it more:")
-    print(f"  live-traffic sql --warehouse {directory} 'SELECT * FROM traffic_daily LIMIT 5'")
+    print(f"  live-traffic sql --warehouse {directory} 'FROM traffic_daily LIMIT 5'")
     return code
 
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from flows.bootstrap import Deps, connect, open_sink
+from flows.bootstrap import Deps, connect
 from flows.invocation import Invocation
 from flows.settings import Settings
+from flows.warehouse import open_sink
 from livetraffic.errors import LiveTrafficError
 from livetraffic.instants import duration_text
 

@@ -18,10 +18,12 @@ import httpx  # noqa: E402 - Prefect reads its settings when it is imported
 from prefect import flow, task  # noqa: E402
 from prefect.artifacts import create_markdown_artifact  # noqa: E402
 from prefect.cache_policies import NO_CACHE  # noqa: E402
+from prefect.client.schemas.objects import State  # noqa: E402
 from prefect.exceptions import PrefectException  # noqa: E402
+from prefect.futures import PrefectFuture  # noqa: E402
 from prefect.schedules import Cron  # noqa: E402
-from prefect.states import Completed, Failed, State  # noqa: E402
-from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
+from prefect.states import Completed, Failed  # noqa: E402
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner  # noqa: E402
 
 from flows.pipeline import WORKERS, LoadBatch  # noqa: E402
 from flows.progress import Progress, Silent  # noqa: E402
@@ -48,24 +50,27 @@ _session = _Session()
 def over_tasks(load: LoadBatch, batches: Sequence[Batch]) -> Iterable[BatchReceipt]:
     """The Prefect engine: one task a batch, submitted in order, a few at work at a time."""
 
-    def load_batch(batch: Batch) -> BatchReceipt:
-        return load(batch)
-
-    each = task(
-        load_batch,
+    @task(
         name="load batch",
         task_run_name="{batch}",
         cache_policy=NO_CACHE,
         persist_result=False,
         retries=0,
     )
-    futures = [each.submit(batch) for batch in batches]
+    def load_batch(batch: Batch) -> BatchReceipt:
+        return load(batch)
+
+    futures = [load_batch.submit(batch) for batch in batches]
     return [future.result() for future in futures]
+
+
+def _runner() -> TaskRunner[PrefectFuture[Any]]:
+    return ThreadPoolTaskRunner(max_workers=WORKERS)
 
 
 @flow(
     name="backfill",
-    task_runner=ThreadPoolTaskRunner(max_workers=WORKERS),
+    task_runner=_runner(),
     persist_result=False,
 )
 def backfill(
@@ -94,7 +99,7 @@ def backfill(
 
 @flow(
     name="nightly",
-    task_runner=ThreadPoolTaskRunner(max_workers=WORKERS),
+    task_runner=_runner(),
     persist_result=False,
 )
 def nightly(

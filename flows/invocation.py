@@ -6,12 +6,14 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import orjson
 import typer
 
-from flows.bootstrap import Clock, clock_at, is_loopback, open_sink, rules_of
+from flows.clock import Clock, clock_at
 from flows.outlook import Rules
+from flows.warehouse import open_sink, rules_of
 from livetraffic.errors import ConfigError
 from livetraffic.instants import parse_instant, parse_range
 from livetraffic.window import DAY, Window
@@ -47,13 +49,9 @@ FLAGS: dict[str, tuple[Any, Any]] = {
 ON_WAREHOUSE = ("warehouse", "timezone", "step_minutes", "settle_after", "log_level", "log_format")
 ON_SOURCE = (*FLAGS,)
 
-Start = Annotated[
-    _Text, _flag("--start", "From this date or instant on (2026-03-01).", "Range")
-]
+Start = Annotated[_Text, _flag("--start", "From this date or instant on (2026-03-01).", "Range")]
 End = Annotated[_Text, _flag("--end", "Up to this date or instant, exclusive.", "Range")]
-DomainNames = Annotated[
-    list[str] | None, _flag("--domain", "Only this domain; repeats.", "Range")
-]
+DomainNames = Annotated[list[str] | None, _flag("--domain", "Only this domain; repeats.", "Range")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +99,7 @@ class Invocation:
         sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
-def asked_range(
-    start: str | None, end: str | None, loaded: "Settings", now: int
-) -> Window | None:
+def asked_range(start: str | None, end: str | None, loaded: "Settings", now: int) -> Window | None:
     """The range of ``--start`` and ``--end`` on the grid; None where neither is given.
 
     A missing end is a day past now (clipped to what is published), a missing start the retention.
@@ -165,3 +161,9 @@ def _parameter(name: str, kind: Any, option: Any) -> inspect.Parameter:
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
     )
+
+
+def is_loopback(url: str | None) -> bool:
+    """Whether a URL points at this machine's loopback interface."""
+    host = urlsplit(url or "").hostname or ""
+    return host in {"localhost", "::1"} or host.startswith("127.")

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 from extract.slices import SliceResult, Stamp, gone_entry, read_slice
 from flows.bootstrap import Deps
+from flows.clock import seconds
 from flows.outlook import Outlook
 from flows.progress import Progress
 from flows.summary import BatchReceipt, FailedSlice
 from livetraffic import plan
 from livetraffic.errors import (
-    Stopped,
-    SinkError,
     LiveTrafficError,
+    SinkError,
     SourceError,
+    Stopped,
     Unavailable,
     UnknownDomain,
     Unreachable,
@@ -161,7 +162,7 @@ class Loader:
 
     def _clipped(self, window: Window) -> Window | None:
         """The window less what expired while the run was queueing, judged just before sending."""
-        limits, now = self._deps.rules.limits, int(self._deps.clock().timestamp())
+        limits, now = self._deps.rules.limits, seconds(self._deps.clock)
         if window.start >= limits.hard_edge(now):
             return window
         start = limits.edge(now, self._deps.rules.step)
@@ -172,8 +173,8 @@ class Loader:
         result = outcome.result
         if result is None:
             if outcome.error:
-                failed = FailedSlice(outcome.item, outcome.error)
-                chunk.receipt += BatchReceipt(slices=1, slices_failed=1, failed=(failed,))
+                unread = FailedSlice(outcome.item, outcome.error)
+                chunk.receipt += BatchReceipt(slices=1, slices_failed=1, failed=(unread,))
                 self._progress.slice_done(0, failed=True)
             return
         gone = self._is_gone(outcome.item.domain, result)

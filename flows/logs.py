@@ -31,7 +31,7 @@ def _facts(record: logging.LogRecord) -> dict[str, object]:
 
 
 class _Text(logging.Formatter):
-    """``2026-03-01T02:00:00Z warning  domain list not available  error=...``"""
+    """``2026-03-01T02:00:00Z warning  domain list not available  error=...``."""
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

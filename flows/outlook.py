@@ -120,10 +120,10 @@ def _wanted(
     step: int,
 ) -> dict[str, Window]:
     wanted: dict[str, Window] = {}
-    for domain in domains if reach is not None else ():
-        window = plan.wanted_window(
-            domain, coverage.get(domain.domain, NOTHING), reach, step
-        )
+    if reach is None:
+        return wanted
+    for domain in domains:
+        window = plan.wanted_window(domain, coverage.get(domain.domain, NOTHING), reach, step)
         parts = intersect((window,), (asked or window,)) if window is not None else ()
         if parts:
             wanted[domain.domain] = parts[0]

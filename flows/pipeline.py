@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from flows.bootstrap import Deps, holder
+from flows.clock import seconds
 from flows.loader import Loader
 from flows.outlook import Outlook, look
 from flows.progress import Progress
@@ -36,7 +37,8 @@ LoadBatch = Callable[[Batch], BatchReceipt]
 class Mapper(Protocol):
     """Runs ``load`` on every batch, started in order, and gives the receipts back in order."""
 
-    def __call__(self, load: LoadBatch, batches: Sequence[Batch]) -> Iterable[BatchReceipt]: ...
+    def __call__(self, load: LoadBatch, batches: Sequence[Batch]) -> Iterable[BatchReceipt]:
+        """The receipts of all batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,7 @@ def run(deps: Deps, request: Request, mapper: Mapper, progress: Progress) -> Run
     started = time.monotonic()
     run_id = new_run_id(deps)
     rules = deps.rules
-    deps.sink.prepare(
-        step=rules.step, timezone=deps.timezone, settle_after=rules.settle_after
-    )
+    deps.sink.prepare(step=rules.step, timezone=deps.timezone, settle_after=rules.settle_after)
     with deps.sink.run_lock(wait=request.lock_wait, holder=holder(run_id)):
         domains = survey(deps, save=True)
         outlook = look(
@@ -86,11 +86,12 @@ def run(deps: Deps, request: Request, mapper: Mapper, progress: Progress) -> Run
         progress.planned(outlook, batches)
         receipts = sum(mapper(loader.load, batches), BatchReceipt())
         loader.raise_fatal()
-        return _summary(deps, request, outlook, loader, receipts, time.monotonic() - started)
+        took_s = time.monotonic() - started
+        return _summary(deps, request, outlook, loader=loader, receipts=receipts, took_s=took_s)
 
 
 def _now(deps: Deps) -> int:
-    return int(deps.clock().timestamp())
+    return seconds(deps.clock)
 
 
 def _extend_calendar(deps: Deps, outlook: Outlook) -> None:
@@ -103,17 +104,16 @@ def _summary(
     deps: Deps,
     request: Request,
     before: Outlook,
+    *,
     loader: Loader,
     receipts: BatchReceipt,
-    seconds: float,
+    took_s: float,
 ) -> RunSummary:
     """The run's end, seen through the ledger as it is now."""
     now = _now(deps)
     after = look(deps.sink, list(before.domains.values()), deps.rules, now=now, asked=request.asked)
     loader.note(after.lost)
-    expiring = plan.at_risk(
-        after.wanted, after.coverage, deps.rules.limits, now + AT_RISK_WITHIN
-    )
+    expiring = plan.at_risk(after.wanted, after.coverage, deps.rules.limits, now + AT_RISK_WITHIN)
     return RunSummary(
         run_id=loader.run_id,
         requests=deps.api.requests_sent,
@@ -122,5 +122,5 @@ def _summary(
         at_risk=tuple(expiring),
         out_of_reach=tuple(before.out_of_reach),
         complete_until=complete_until(after.wanted, after.coverage),
-        seconds=seconds,
+        seconds=took_s,
     )

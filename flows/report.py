@@ -221,9 +221,7 @@ def gaps_document(gaps: Sequence[Slice], rules: Rules) -> dict[str, Any]:
     }
 
 
-def show_gaps(
-    gaps: Sequence[Slice], rules: Rules, within: str, now: int, zone: ZoneInfo
-) -> None:
+def show_gaps(gaps: Sequence[Slice], rules: Rules, within: str, now: int, zone: ZoneInfo) -> None:
     """The gaps at risk, earliest expiry first."""
     console = _console()
     if not gaps:

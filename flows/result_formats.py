@@ -18,9 +18,7 @@ SHOWN = 200
 
 def rows(table: pa.Table) -> list[dict[str, Any]]:
     """The rows as JSON objects; instants end in Z, decimals are numbers."""
-    return [
-        {name: _plain(value) for name, value in row.items()} for row in table.to_pylist()
-    ]
+    return [{name: _plain(value) for name, value in row.items()} for row in table.to_pylist()]
 
 
 def _plain(value: Any) -> Any:

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flows import bootstrap, settings
+from flows.clock import seconds
 from flows.invocation import Invocation, asked_range
-from flows.pipeline import Mapper, Progress, Request, in_threads, run
+from flows.pipeline import Mapper, Request, in_threads, run
+from flows.progress import Progress
 from flows.summary import RunSummary
 from livetraffic.instants import parse_duration
 
@@ -34,7 +36,7 @@ def run_job(job: Job, mapper: Mapper, stop: threading.Event, progress: Progress)
     call = Invocation(job.flags, as_json=False, as_of=job.as_of)
     loaded = call.load_settings(domains=list(job.domains))
     clock = call.clock(loaded, writes=True)
-    asked = asked_range(job.start, job.end, loaded, int(clock().timestamp()))
+    asked = asked_range(job.start, job.end, loaded, seconds(clock))
     request = Request(asked, job.force, float(parse_duration(job.lock_wait, "--lock-wait")))
     deps = bootstrap.connect(loaded, clock=clock, stop=stop)
     return run(deps, request, mapper, progress)

@@ -158,11 +158,13 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, str]:
             continue
         field = name.lower()
         if field.removesuffix("_file") in SECRETS and field.endswith("_file"):
-            field, value = field.removesuffix("_file"), _secret_file(variable, value)
+            field = field.removesuffix("_file")
             if environ.get(PREFIX + field.upper()):
                 raise ConfigError(
                     f"{PREFIX}{field.upper()} and {variable} are both set.", "Keep one of them."
                 )
+            found[field] = _secret_file(variable, value)
+            continue
         _known(field, variable)
         found[field] = value
     ours = {"token", "ak", "sk", "username", "password"} & found.keys()

@@ -4,11 +4,10 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from extract.auth import Authenticator, FixedToken, SignedKeys
+from extract.auth import Authenticator, FixedToken
 from extract.budget import SqliteBudget
 from extract.credentials import (
     Credentials,
@@ -17,17 +16,23 @@ from extract.credentials import (
     Secret,
     TokenCredentials,
 )
-from extract.endpoints import iam_endpoint, live_endpoint
+from extract.endpoints import live_endpoint
 from extract.live_api import LiveApi
 from extract.quarantine import Quarantine
 from extract.transport import Transport
-from flows.bootstrap import account_of, local_path, real_clock
+from flows.clock import real_clock
 from flows.outlook import Rules
 from flows.settings import PREFIX, Settings
+from flows.warehouse import local_path
 from livetraffic.errors import ConfigError
 
 STATE_FILE = ".state.sqlite"
 QUARANTINE = ".quarantine"
+
+
+def account_of(settings: Settings) -> str:
+    """The account's name in the ledger: as configured, else ``default``."""
+    return settings.account or "default"
 
 
 def live_api(
@@ -108,7 +113,7 @@ def credentials_of(settings: Settings) -> "Credentials":
     Raises:
         ConfigError: none, two kinds, or half of one.
     """
-    from extract.credentials import KeyCredentials, PasswordCredentials, Secret, TokenCredentials
+    from extract.credentials import TokenCredentials
 
     kinds = [
         name

@@ -145,8 +145,9 @@ def markdown(summary: RunSummary) -> str:
         f"| statistics requests | {summary.requests:,} |",
         f"| slices | {batches.slices:,} |",
         f"| points read | {batches.rows_fetched:,} |",
-        f"| new / changed / as before | {written.inserted:,} / {written.updated:,} / "
-        f"{written.unchanged:,} |",
+        f"| new | {written.inserted:,} |",
+        f"| changed | {written.updated:,} |",
+        f"| as before | {written.unchanged:,} |",
         f"| points missing in answers | {batches.holes:,} |",
         f"| slices failed | {batches.slices_failed:,} |",
         f"| lost | {len(summary.lost):,} |",
@@ -157,7 +158,5 @@ def markdown(summary: RunSummary) -> str:
             lines += ["", f"## {title}", "", *(f"- `{i.domain}` {i.window}" for i in items[:50])]
     if batches.failed:
         lines += ["", "## Failed", ""]
-        lines += [
-            f"- `{i.slice.domain}` {i.slice.window}: {i.error}" for i in batches.failed[:50]
-        ]
+        lines += [f"- `{i.slice.domain}` {i.slice.window}: {i.error}" for i in batches.failed[:50]]
     return "\n".join(lines)

@@ -2,8 +2,10 @@
 
 import logging
 
-from flows.bootstrap import Clock, Deps, account_of, connect
+from flows.bootstrap import Deps, connect
+from flows.clock import Clock, seconds
 from flows.settings import Settings
+from flows.source import account_of
 from livetraffic.domain import Domain, merge_configured, merge_listed
 from livetraffic.errors import ConfigError, CredentialsError, SourceError
 from load.sink import Sink
@@ -24,10 +26,11 @@ def survey(deps: Deps, *, save: bool) -> list[Domain]:
         SourceError: the list cannot be had and no domain is known.
     """
     known = deps.sink.domains()
-    now = int(deps.clock().timestamp())
-    place = {"now": now, "account": deps.account}
+    now = seconds(deps.clock)
     if deps.configured:
-        merged = merge_configured(known, deps.configured, project_id=deps.api.project_id, **place)
+        merged = merge_configured(
+            known, deps.configured, now=now, account=deps.account, project_id=deps.api.project_id
+        )
     else:
         try:
             listed = deps.api.list_domains()
@@ -36,7 +39,9 @@ def survey(deps: Deps, *, save: bool) -> list[Domain]:
                 raise
             log.warning("domain list not available", extra={"error": str(error)})
             return known
-        merged = merge_listed(known, listed, project_id=deps.api.project_id, **place)
+        merged = merge_listed(
+            known, listed, now=now, account=deps.account, project_id=deps.api.project_id
+        )
     if save:
         deps.sink.put_domains(merged)
     return merged
@@ -51,10 +56,12 @@ def wanted_domains(settings: Settings, sink: Sink, clock: Clock) -> list[Domain]
         ConfigError: no domain is known and none can be listed for want of credentials.
     """
     known = sink.domains()
-    now = int(clock().timestamp())
+    now = seconds(clock)
     if settings.domains:
         account, project = account_of(settings), settings.project_id or ""
-        return merge_configured(known, settings.domains, now=now, account=account, project_id=project)
+        return merge_configured(
+            known, settings.domains, now=now, account=account, project_id=project
+        )
     try:
         return survey(connect(settings, clock=clock), save=False)
     except (ConfigError, CredentialsError) as error:

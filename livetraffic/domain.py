@@ -1,6 +1,7 @@
 """A playback domain as the warehouse knows it, and the rules for names that come from outside."""
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from livetraffic.errors import ConfigError
@@ -43,3 +44,63 @@ def domain_name(text: str) -> str:
             "Give playback domains such as play.example.com; an international name in its xn-- form.",
         )
     return name
+
+
+class Listed(NamedTuple):
+    """A domain as the domain list says it; ``create_time`` in seconds, UTC."""
+
+    domain: str
+    domain_type: str
+    status: str
+    service_area: str
+    region: str
+    related_domain: str
+    create_time: int | None
+
+
+def merge_listed(
+    known: Iterable[Domain], listed: Iterable[Listed], *, now: int, account: str, project_id: str
+) -> list[Domain]:
+    """Every known and every listed pull domain after a list that was answered at ``now``.
+
+    A known domain that is not listed any more stays, with the first time it was missed.
+    """
+    merged = {domain.domain: domain for domain in known}
+    seen = set()
+    for item in listed:
+        if item.domain_type not in ("pull", ""):
+            continue
+        before = merged.get(item.domain)
+        seen.add(item.domain)
+        merged[item.domain] = Domain(
+            domain=item.domain,
+            domain_type=item.domain_type,
+            status=item.status,
+            service_area=item.service_area,
+            related_domain=item.related_domain,
+            create_time=item.create_time,
+            account=account,
+            project_id=project_id,
+            region=item.region,
+            first_seen=now if before is None else before.first_seen,
+            last_seen=now,
+        )
+    return sorted(
+        domain._replace(unlisted_since=now)
+        if domain.domain not in seen and domain.unlisted_since is None
+        else domain
+        for domain in merged.values()
+    )
+
+
+def merge_configured(
+    known: Iterable[Domain], names: Iterable[str], *, now: int, account: str, project_id: str
+) -> list[Domain]:
+    """The configured domains, with what is known of them; the list is not asked."""
+    before = {domain.domain: domain for domain in known}
+    return sorted(
+        before[name]._replace(last_seen=now, unlisted_since=None)
+        if name in before
+        else Domain(name, "", "", "", "", None, account, project_id, "", now, now)
+        for name in names
+    )

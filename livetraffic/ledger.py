@@ -207,7 +207,9 @@ def complete_until(
     None where not even the first wanted point is settled. Everything before the mark that the source
     can still give has been read and has settled.
     """
-    return {domain: _mark(window, coverage.get(domain, NOTHING)) for domain, window in wanted.items()}
+    return {
+        domain: _mark(window, coverage.get(domain, NOTHING)) for domain, window in wanted.items()
+    }
 
 
 def _mark(window: Window, coverage: Coverage) -> int | None:

@@ -70,9 +70,7 @@ def expected_window(domain: Domain, window: Window, step: int) -> Window | None:
     return Window(start, end) if start < end else None
 
 
-def due(
-    wanted: Mapping[str, Window], coverage: Mapping[str, Coverage], span: int
-) -> list[Slice]:
+def due(wanted: Mapping[str, Window], coverage: Mapping[str, Coverage], span: int) -> list[Slice]:
     """The fewest requests that read everything wanted and not settled, earliest expiry first.
 
     A window may bridge settled time where that saves a request; it begins and ends with a due point.
@@ -85,9 +83,7 @@ def due(
     slices = [
         Slice(domain, window)
         for domain, window_wanted in wanted.items()
-        for window in cover(
-            subtract((window_wanted,), coverage.get(domain, NOTHING).settled), span
-        )
+        for window in cover(subtract((window_wanted,), coverage.get(domain, NOTHING).settled), span)
     ]
     return sorted(slices, key=lambda item: (item.window.start, item.window.end, item.domain))
 

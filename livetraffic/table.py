@@ -128,7 +128,9 @@ DOMAINS = Table(
         _text("region", "Live centre of the domain as the domain list says."),
         _timestamp("first_seen", "First run that wanted it, UTC."),
         _timestamp("last_seen", "Last time it was listed or configured, UTC."),
-        _timestamp("unlisted_since", "First list without it, UTC; null while listed.", nullable=True),
+        _timestamp(
+            "unlisted_since", "First list without it, UTC; null while listed.", nullable=True
+        ),
     ),
 )
 

@@ -18,7 +18,20 @@ STEP = 300
 
 def entry(start: int, end: int, state: str = State.READ, *, at: int, detail: str = "") -> Entry:
     return Entry(
-        "a.example.com", start, end, state, 0, 0, None, "v1", "me", "p", "r", at * 1_000_000, "run", detail
+        "a.example.com",
+        start,
+        end,
+        state,
+        0,
+        0,
+        None,
+        "v1",
+        "me",
+        "p",
+        "r",
+        at * 1_000_000,
+        "run",
+        detail,
     )
 
 
@@ -50,7 +63,9 @@ def test_a_later_failure_or_short_answer_never_lowers_settled_time():
 
 def test_a_failure_that_a_read_healed_is_no_anomaly():
     """Order is by the time of sending, not of the rows."""
-    assert folded(entry(0, DAY, at=5 * DAY), entry(0, DAY, State.FAILED, at=4 * DAY)).anomalies == ()
+    assert (
+        folded(entry(0, DAY, at=5 * DAY), entry(0, DAY, State.FAILED, at=4 * DAY)).anomalies == ()
+    )
 
 
 def test_lost_is_a_note_and_never_a_bar():
@@ -78,9 +93,10 @@ def test_an_explicit_zero_proves_that_the_source_fills():
 
 def test_gone_is_the_newest_time_the_source_denied_the_domain():
     """Several denials: the last counts."""
-    assert folded(
-        entry(0, DAY, State.GONE, at=9 * DAY), entry(0, DAY, State.GONE, at=7 * DAY)
-    ).gone_at == 9 * DAY
+    assert (
+        folded(entry(0, DAY, State.GONE, at=9 * DAY), entry(0, DAY, State.GONE, at=7 * DAY)).gone_at
+        == 9 * DAY
+    )
 
 
 def test_the_mark_is_the_first_wanted_point_that_is_not_settled():

@@ -21,9 +21,7 @@ SHARDS = 4
 def entry(rng: random.Random, now: int) -> Entry:
     start = rng.randrange(0, 60) * STEP
     end = start + rng.randrange(1, 25) * STEP
-    state = rng.choices(
-        [State.READ, State.PARTIAL, State.FAILED, State.LOST], [6, 2, 2, 1]
-    )[0]
+    state = rng.choices([State.READ, State.PARTIAL, State.FAILED, State.LOST], [6, 2, 2, 1])[0]
     detail = Mark.ABSENT.value if state == State.PARTIAL and rng.random() < 0.5 else ""
     fetched = min(now, end + rng.randrange(-3 * STEP, 30 * STEP))
     return Entry(
@@ -99,9 +97,7 @@ def test_the_plan_asks_for_exactly_what_is_due(shard):
 
         recut = rng.randrange(1, 40) * STEP
         later = (now + settle_after + 200 * STEP) * 1_000_000
-        done = [
-            entries_template(window, later) for window in windows
-        ]
+        done = [entries_template(window, later) for window in windows]
         again = fold([*entries, *done], settle_after=settle_after, step=STEP)
         assert plan.due({"a.example.com": reach}, again, recut) == []
 
@@ -125,15 +121,15 @@ def test_coverage_and_risk_agree_with_single_points(shard):
         coverage = fold(entries, settle_after=settle_after, step=STEP)
         mine = coverage.get("a.example.com", plan.NOTHING)
         settled = settled_points(entries, settle_after)
-        read = {
-            p for e in entries if e.state == State.READ for p in points([e.window])
-        }
+        read = {p for e in entries if e.state == State.READ for p in points([e.window])}
         shown = plan.intervals("a.example.com", reach, mine)
         assert merge(i.window for i in shown) == (reach,)
         states = {p: i.state for i in shown for p in points([i.window])}
         assert sum(i.window.points(STEP) for i in shown) == len(states)
         assert {p for p, s in states.items() if s == "complete"} == settled & set(states)
-        assert {p for p, s in states.items() if s == "provisional"} == (read - settled) & set(states)
+        assert {p for p, s in states.items() if s == "provisional"} == (read - settled) & set(
+            states
+        )
 
         before = now + rng.randrange(0, 40) * STEP
         gaps = plan.at_risk({"a.example.com": reach}, coverage, limits, before)

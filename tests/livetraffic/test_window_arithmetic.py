@@ -31,9 +31,7 @@ def test_an_empty_or_backward_window_is_refused(start, end):
 def test_a_window_is_made_from_zoned_datetimes_only():
     """Naive datetimes are refused; any zone arrives in UTC."""
     east = timezone(timedelta(hours=8))
-    made = Window.between(
-        datetime(2026, 1, 1, tzinfo=east), datetime(2025, 12, 31, 17, tzinfo=UTC)
-    )
+    made = Window.between(datetime(2026, 1, 1, tzinfo=east), datetime(2025, 12, 31, 17, tzinfo=UTC))
     assert str(made) == "2025-12-31T16:00:00Z/2025-12-31T17:00:00Z"
     assert made.points(300) == 12
     with pytest.raises(ValueError, match="no time zone"):
@@ -86,4 +84,7 @@ def test_widening_holds_the_window_and_stays_on_the_grid(window, step):
 
 def test_an_instant_is_written_in_one_way():
     """The wire format of the source is the format of every output."""
-    assert w.instant_text(w.to_seconds(datetime(2026, 1, 31, 16, tzinfo=UTC))) == "2026-01-31T16:00:00Z"
+    assert (
+        w.instant_text(w.to_seconds(datetime(2026, 1, 31, 16, tzinfo=UTC)))
+        == "2026-01-31T16:00:00Z"
+    )

@@ -1,0 +1,52 @@
+"""The warehouse that the settings name, and the arithmetic it is kept by."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flows.outlook import Rules
+from livetraffic.errors import ConfigError
+from livetraffic.limits import V1, Limits
+from load.sink import Sink
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
+
+
+def rules_of(settings: "Settings") -> Rules:
+    """The limits of the API with the overrides of the settings."""
+    limits = Limits(
+        source=V1.source,
+        span=settings.span,
+        retention=settings.retention,
+        margin=settings.margin,
+        delay=settings.delay,
+        steps=V1.steps,
+        requests_per_minute=settings.requests_per_minute,
+    )
+    return Rules(settings.step, settings.settle_after, limits)
+
+
+def open_sink(settings: "Settings") -> Sink:
+    """The warehouse that the settings name; nothing is created yet.
+
+    Raises:
+        ConfigError: a kind of warehouse that this version does not have.
+    """
+    from load.parquet import ParquetSink
+
+    return ParquetSink(local_path(settings.warehouse))
+
+
+def local_path(warehouse: str) -> Path:
+    """The directory of a Parquet warehouse.
+
+    Raises:
+        ConfigError: it is a URL.
+    """
+    if "://" in warehouse:
+        scheme = warehouse.split("://", 1)[0]
+        raise ConfigError(
+            f"LIVE_TRAFFIC_WAREHOUSE is a {scheme}:// URL, which this version cannot write.",
+            "Give a local directory, such as ./warehouse.",
+        )
+    return Path(warehouse).expanduser()
