@@ -12,6 +12,16 @@ from extract.standin.switches import SPECS, Panel, SwitchError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the arguments and serve."""
     given = _parser().parse_args(arguments)
+    try:
+        return _serve(given)
+    except OSError as error:
+        sys.stderr.write(
+            f"The stand-in cannot listen on port {given.port}: {error}. Try --port 0.\n"
+        )
+        return 1
+
+
+def _serve(given: argparse.Namespace) -> int:
     return main_loop(
         port=given.port,
         as_json=given.json,

@@ -23,7 +23,7 @@ def banner(ready: Mapping[str, str], panel: Panel) -> str:
     exports = [f"  export {name}={ready[key]}" for name, key in _EXPORTS]
     return "\n".join(
         (
-            f"A local stand-in of Huawei Cloud Live at {ready['endpoint']}: this is NOT Huawei Cloud.",
+            f"A local stand-in of Huawei Cloud Live at {ready['endpoint']}. NOT Huawei Cloud.",
             "All traffic is invented. Where the vendor's documents are silent, these are guesses:",
             *guesses,
             "Settings for live-traffic (or use ak/sk or username/password/account from",

@@ -92,10 +92,11 @@ class Control:
         name, domains = str(change.get("domain", "")).lower(), self._world.domains
         match change.get("action"):
             case "create":
-                kind, domain_type = change.get("kind", "plain"), change.get("domain_type", "pull")
+                kind = str(change.get("kind", "plain"))
+                domain_type = str(change.get("domain_type", "pull"))
                 if kind not in {k.value for k in Kind} or domain_type not in {"pull", "push"}:
                     raise ControlError("kind is plain, heavy or idle; domain_type pull or push")
-                domains.create(Domain(name, at, str(domain_type), Kind(kind)))
+                domains.create(Domain(name, at, domain_type, Kind(kind)))
             case "delete":
                 domains.delete(name, at)
             case "off":
@@ -106,10 +107,16 @@ class Control:
                 raise ControlError("action is create, delete, off or on")
 
     def truth(self, name: str | None, start: int, end: int, step: int) -> list[tuple[int, int]]:
-        """What the source would say now, for a domain that ever was or for the tenant (None)."""
+        """What the source would say now, for a domain that ever was or for the tenant (None).
+
+        For a deleted domain: what it would say if the switch ``deleted_domain`` were ``history``.
+        """
         domain = self._world.domains.get(name) if name is not None else None
         if name is not None and domain is None:
             raise ControlError(f"there is no domain {name!r}")
+        served = self._world.panel.current.push_domain == "zero"
+        if domain is not None and domain.domain_type == "push" and not served:
+            return []
         return self._world.source.truth(domain, start, end, step)
 
     def _clock(self, _request: Request) -> object:

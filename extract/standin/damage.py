@@ -80,7 +80,7 @@ _VALUES: Mapping[str, Callable[[Point], None]] = {
     "string_number": _turn(str),
     "integral_float": _turn(float),
     "nan": _set(float("nan")),
-    "bool_value": _set(True),
+    "bool_value": _set(value=True),
     "too_big": _set(HUGE + 1),
     "huge_values": _set(HUGE),
     "time_without_zone": _no_zone,
@@ -167,7 +167,7 @@ def _spoil_body(answer: Answer, fault: Fault, name: str) -> None:
 def _respelt(document: Document, fault: Fault, name: str) -> object:
     rows = document.get(name)
     if fault.kind == "not_object":
-        return rows if rows is not None else [document]
+        return rows if isinstance(rows, list) else [document]
     if fault.kind == "unknown_field":
         document["quality"] = "good"
         for row in rows if isinstance(rows, list) else []:

@@ -95,7 +95,7 @@ class Fault:
         return default if value is None else str(value)
 
     def picked(self, count: int) -> list[int]:
-        """Which of ``count`` points it strikes: ``indexes``, each ``every``-th, or the middle one."""
+        """Which of ``count`` points it strikes: ``indexes``, each ``every``-th, or the middle."""
         indexes, every = self.options.get("indexes"), self.options.get("every")
         if isinstance(indexes, list):
             return sorted({index % count for index in indexes if -count <= index < count})
@@ -149,9 +149,9 @@ class Faults:
 
 
 def _fault(order: object, seed: str) -> Fault:
-    if not isinstance(order, dict) or order.get("kind") not in KINDS:
+    kind = str(order.get("kind")) if isinstance(order, dict) else ""
+    if not isinstance(order, dict) or kind not in KINDS:
         raise FaultError(f"{order!r} names no fault; kinds: {', '.join(KINDS)}")
-    kind = str(order["kind"])
     foreign = set(order) - _COMMON - KINDS[kind]
     if foreign:
         known = ", ".join(sorted(_COMMON | KINDS[kind]))
@@ -159,6 +159,9 @@ def _fault(order: object, seed: str) -> Fault:
     operation = order.get("operation")
     if operation not in (None, *OPERATIONS):
         raise FaultError(f"operation must be one of {', '.join(OPERATIONS)}")
+    for name in ("probability", "seconds", "status", "by"):
+        if name in order and not _is_number(order[name]):
+            raise FaultError(f"{name} must be a number, got {order[name]!r}")
     once = 1 if kind == "revoke_tokens" else None
     return Fault(
         kind,
@@ -167,8 +170,8 @@ def _fault(order: object, seed: str) -> Fault:
         _count(order, "times", once),
         _count(order, "after", 0) or 0,
         float(order.get("probability", 1.0)),
-        {name: order[name] for name in KINDS[kind] & set(order)},
-        random.Random(seed),
+        {name: _picking(name, order[name]) for name in KINDS[kind] & set(order)},
+        random.Random(seed),  # noqa: S311 (repeatable on purpose)
     )
 
 
@@ -177,6 +180,20 @@ def _count(order: Mapping[str, object], name: str, default: int | None) -> int |
     if value is None or re.fullmatch(r"\d{1,9}", str(value)):
         return None if value is None else int(str(value))
     raise FaultError(f"{name} must be a whole number, got {value!r}")
+
+
+def _picking(name: str, value: Option) -> Option:
+    if name == "indexes" and not (
+        isinstance(value, list) and all(isinstance(index, int) for index in value)
+    ):
+        raise FaultError(f"indexes must be a list of whole numbers, got {value!r}")
+    if name in {"every", "points"} and not (isinstance(value, int) and value > 0):
+        raise FaultError(f"{name} must be a whole number from 1, got {value!r}")
+    return value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _described(fault: Fault) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The tenant that the stand-in pretends to serve, made from the seed; obviously fake, and stable."""
+"""The tenant that the stand-in pretends to serve, made from the seed: stable, obviously fake."""
 
 import hashlib
 import itertools

@@ -31,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
         """The ``Server`` header of answers that the base class writes itself."""
         return SERVER
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's)
         """Nothing: the journal is the log."""
 
     def _serve(self) -> None:
@@ -42,7 +42,9 @@ class Handler(BaseHTTPRequestHandler):
         answerer = type(self).control if request.path.startswith(PREFIX) else type(self).desk
         self._deliver(request, answerer(request))
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = _serve
+    # The base class looks for these names.
+    do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815
+    do_PATCH = do_HEAD = do_OPTIONS = _serve  # noqa: N815
 
     def _deliver(self, request: Request, answer: Answer) -> None:
         if answer.reset:

@@ -73,12 +73,13 @@ def _step(text: str | None, switches: Switches) -> int:
 
 
 def _instant(text: str) -> int:
+    refusal = illegal("Invalid request parameter: time", "时间参数无效")
+    if not _INSTANT.fullmatch(text):
+        raise refusal
     try:
-        if not _INSTANT.fullmatch(text):
-            raise ValueError
         return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
     except ValueError:
-        raise illegal("Invalid request parameter: time", "时间参数无效") from None
+        raise refusal from None
 
 
 def _floor(instant: int, step: int, shift: int) -> int:

@@ -15,7 +15,7 @@ class Shape(enum.Enum):
     IAM = "iam"
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 (named for what happened)
     """A request that is turned down; ``code`` is Live's code or the gateway's four digits."""
 
     def __init__(

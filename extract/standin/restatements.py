@@ -1,4 +1,4 @@
-"""Corrections of values that were published before, each in force from an instant of the clock on."""
+"""Corrections of published values, each in force from an instant of the stand-in's clock on."""
 
 import threading
 from collections import defaultdict

@@ -2,13 +2,11 @@
 
 import ipaddress
 import signal
-import socket
 import sys
 import threading
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from http.server import ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
@@ -18,51 +16,10 @@ from extract.standin.banner import banner
 from extract.standin.control import Control
 from extract.standin.desk import Desk
 from extract.standin.handler import Handler
+from extract.standin.listener import Listener
 from extract.standin.wire import Answer, Request
 from extract.standin.world import World
 from livetraffic.window import from_seconds, to_seconds
-
-Address = tuple[str, int]
-
-
-class _Server(ThreadingHTTPServer):
-    """Knows its connections, so that stopping it also ends those that are kept alive."""
-
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 256
-
-    def __init__(self, address: Address, handler: type[Handler]) -> None:
-        self._open: set[socket.socket] = set()
-        self._open_lock = threading.Lock()
-        super().__init__(address, handler)
-
-    def get_request(self) -> tuple[socket.socket, Address]:
-        connection, address = super().get_request()
-        with self._open_lock:
-            self._open.add(connection)
-        return connection, address
-
-    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
-        if isinstance(request, socket.socket):
-            with self._open_lock:
-                self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is none of our business; anything else is a bug here."""
-        if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
-
-    def hang_up(self) -> None:
-        """End all connections."""
-        with self._open_lock:
-            connections = list(self._open)
-        for connection in connections:
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
 
 
 class Standin:
@@ -75,7 +32,7 @@ class Standin:
         now: where the clock stands still; None = the real clock.
         switches: see ``switches.Switches``.
         plain: only ordinary domains.
-        host: a loopback address.
+        host: an IPv4 loopback address.
         port: 0 = any free one.
     """
 
@@ -91,7 +48,7 @@ class Standin:
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        if not ipaddress.ip_address(host).is_loopback:
+        if not ipaddress.IPv4Address(host).is_loopback:
             msg = f"the stand-in listens on loopback only, not on {host}"
             raise ValueError(msg)
         settings = dict(switches or {})
@@ -102,12 +59,11 @@ class Standin:
         self.world = World(domains=domains, seed=seed, now=instant, switches=settings, plain=plain)
         self._stopping = threading.Event()
         self._control = Control(self.world)
-        self._server = _Server((host, port), self._handler())
+        self._server = Listener((host, port), self._handler())
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), daemon=True
         )
-        name = f"[{host}]" if ":" in host else host
-        self.url = f"http://{name}:{self._server.server_address[1]}"
+        self.url = f"http://{host}:{self._server.server_address[1]}"
 
     @property
     def ready(self) -> dict[str, str]:
@@ -177,7 +133,7 @@ class Standin:
         return {from_seconds(instant): value for instant, value in points}
 
     def restate(self, domain: str, **order: object) -> None:
-        """Correct values: ``timestamp`` + ``traffic``, or ``start`` + ``end`` + ``factor``; ``at``."""
+        """Correct values: ``timestamp``, ``traffic``, or ``start``, ``end``, ``factor``; ``at``."""
         self._control.restate({"domain": domain} | {k: _plain(v) for k, v in order.items()})
 
     def change_domain(self, action: str, domain: str, **details: object) -> None:
@@ -232,11 +188,13 @@ def main_loop(
 ) -> int:
     """Serve until SIGINT or SIGTERM; announce readiness on standard output; returns 0.
 
-    With ``as_json`` exactly one line of JSON is printed (``Standin.ready``), else a banner.
+    With ``as_json`` exactly one line of JSON is printed (``Standin.ready``), else a banner. Must be
+    called from the main thread; the signals' handlers are put back at the end.
+
+    Raises:
+        SwitchError: an unknown switch or value.
+        OSError: the port is taken.
     """
-    over = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
     standin = Standin(
         domains=domains,
         seed=seed,
@@ -248,12 +206,19 @@ def main_loop(
         port=port,
     )
     standin.warm_up(warm_up_days)
-    with standin:
-        ready = standin.ready
-        text = orjson.dumps(ready).decode() if as_json else banner(ready, standin.world.panel)
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
-        over.wait()
+    over = threading.Event()
+    stops = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: over.set()) for number in stops}
+    try:
+        with standin:
+            ready = standin.ready
+            text = orjson.dumps(ready).decode() if as_json else banner(ready, standin.world.panel)
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+            over.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return 0
 
 

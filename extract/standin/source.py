@@ -59,7 +59,8 @@ class Source:
         if view.switches.order == "descending":
             points.reverse()
         elif view.switches.order == "shuffled":
-            random.Random(f"{self._seed}/{periods}").shuffle(points)
+            dice = random.Random(f"{self._seed}/{periods}")  # noqa: S311 (repeatable on purpose)
+            dice.shuffle(points)
         return points
 
     def truth(self, domain: Domain | None, start: int, end: int, step: int) -> list[Point]:

@@ -83,7 +83,7 @@ def test_the_journal_holds_requests_and_no_secret(
 
 def test_control_is_not_journalled_but_unknown_paths_are(control: Call, standin: Standin) -> None:
     control("GET", "switches")
-    requests.get(f"{standin.url}/nowhere", timeout=30)
+    requests.request("GET", f"{standin.url}/nowhere", timeout=30)
     assert [entry["operation"] for entry in standin.requests()] == [None]
 
 
@@ -100,6 +100,7 @@ def test_the_truth_is_what_is_served_and_reaches_the_look_back(
         for p in traffic(step=60).json()["traffic_info"]
     ]
     assert control("GET", "truth").json()["domain"] is None
+    assert standin.truth("publish001.example.com") == {}
     total = standin.truth(None)
     assert all(total[t] >= size for t, size in standin.truth(PLAY).items())
 

@@ -3,7 +3,8 @@
 import json
 import math
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import pytest
 import requests
@@ -230,7 +231,7 @@ def test_revoked_tokens_are_stale_and_new_ones_are_not(traffic: Call, standin: S
     assert traffic().json()["error_code"] == "APIGW.0307"
     fresh = standin.world.tokens.issue(standin.ready["project_id"], 60)
     url = f"{standin.url}/v1/{standin.ready['project_id']}/domain"
-    answer = requests.get(url, headers={"X-Auth-Token": fresh.text}, timeout=30)
+    answer = requests.request("GET", url, headers={"X-Auth-Token": fresh.text}, timeout=30)
     assert answer.status_code == 200, "one shot"
 
 
@@ -311,6 +312,11 @@ def test_each_kind_belongs_to_one_phase() -> None:
         {"kind": "html", "colour": "red"},
         {"kind": "html", "operation": "everything"},
         {"kind": "html", "times": -1},
+        {"kind": "html", "probability": "often"},
+        {"kind": "html", "status": True},
+        {"kind": ["html"]},
+        {"kind": "null_value", "indexes": 3},
+        {"kind": "null_value", "every": 0},
     ],
 )
 def test_a_wrong_order_changes_nothing(standin: Standin, control: Call, order: object) -> None:
@@ -321,4 +327,5 @@ def test_a_wrong_order_changes_nothing(standin: Standin, control: Call, order: o
 
 
 def test_the_date_is_a_date(traffic: Call) -> None:
-    datetime.strptime(traffic().headers["Date"], "%a, %d %b %Y %H:%M:%S GMT")
+    sent = parsedate_to_datetime(traffic().headers["Date"])
+    assert sent == datetime(2026, 3, 1, tzinfo=UTC)

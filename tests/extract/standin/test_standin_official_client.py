@@ -1,11 +1,12 @@
 """The vendor's own client takes the stand-in for the service."""
 
 import pytest
-from huaweicloudsdkcore.auth.credentials import BasicCredentials  # type: ignore[import-untyped]
-from huaweicloudsdkcore.exceptions.exceptions import (  # type: ignore[import-untyped]
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.exceptions.exceptions import (
     ClientRequestException,
 )
-from huaweicloudsdklive.v1 import LiveClient, ShowDomainRequest  # type: ignore[import-untyped]
+from huaweicloudsdkcore.region.region import Region
+from huaweicloudsdklive.v1 import LiveClient, ShowDomainRequest
 
 from extract.standin.server import Standin
 
@@ -40,3 +41,12 @@ def test_temporary_keys_are_accepted(standin: Standin) -> None:
     keys.with_security_token(standin.world.account.security_token)
     live = LiveClient.new_builder().with_credentials(keys).with_endpoint(standin.url).build()
     assert live.show_domain(ShowDomainRequest()).total == 6
+
+
+def test_it_finds_its_project_by_region(standin: Standin) -> None:
+    keys = BasicCredentials(standin.ready["ak"], standin.ready["sk"])
+    keys.with_iam_endpoint(standin.url)
+    region = Region("cn-north-4", standin.url)
+    live = LiveClient.new_builder().with_credentials(keys).with_region(region).build()
+    assert live.show_domain(ShowDomainRequest()).total == 6
+    assert [entry["operation"] for entry in standin.requests()] == ["projects", "domains"]

@@ -1,11 +1,11 @@
 """The stand-in as a process: its ready line, its banner, its end."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import IO
 
 import pytest
@@ -13,6 +13,8 @@ import requests
 
 from extract.standin.__main__ import main
 from extract.standin.server import Standin
+
+ROOT = Path(__file__).parents[3]
 
 Run = Callable[..., "subprocess.Popen[str]"]
 
@@ -24,10 +26,7 @@ def run() -> Iterator[Run]:
 
     def start(*arguments: str) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "extract.standin", *arguments]
-        environment = os.environ | {"PYTHONPATH": os.curdir}
-        running.append(
-            subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-        )
+        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT))
         return running[-1]
 
     yield start
@@ -81,6 +80,13 @@ def test_wrong_arguments_are_refused(
         main(arguments)
     assert caught.value.code == 2
     assert arguments[0] in capsys.readouterr().err
+
+
+def test_a_port_in_use_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with Standin() as standin:
+        port = standin.url.rpartition(":")[2]
+        assert main(["--port", port]) == 1
+    assert f"port {port}" in capsys.readouterr().err
 
 
 def test_it_listens_on_loopback_only() -> None:

@@ -41,7 +41,7 @@ def test_refused_requests_count_but_unauthenticated_ones_do_not(
     standin.switches(traffic_per_minute=2)
     url = f"{standin.url}/v1/{standin.ready['project_id']}/stream/traffic"
     for _ in range(5):
-        requests.get(url, timeout=30)
+        requests.request("GET", url, timeout=30)
     assert [traffic(step=7).status_code, traffic().status_code, traffic().status_code] == [
         400,
         200,

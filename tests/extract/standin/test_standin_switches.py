@@ -113,9 +113,9 @@ def test_a_tenant_without_domains(standin: Standin) -> None:
     with Standin(domains=0) as empty:
         url = f"{empty.url}/v1/{empty.ready['project_id']}/domain"
         headers = {"X-Auth-Token": empty.ready["token"]}
-        assert requests.get(url, headers=headers, timeout=30).json()["total"] == 0
+        assert requests.request("GET", url, headers=headers, timeout=30).json()["total"] == 0
         empty.switches(empty_tenant="404")
-        assert requests.get(url, headers=headers, timeout=30).status_code == 404
+        assert requests.request("GET", url, headers=headers, timeout=30).status_code == 404
 
 
 def test_periods_before_the_creation_can_be_zeros(traffic: Traffic, standin: Standin) -> None:
@@ -201,7 +201,9 @@ def test_language(traffic: Traffic, standin: Standin) -> None:
 
 def test_the_code_prefix(standin: Standin) -> None:
     standin.switches(code_prefix="APIG")
-    assert requests.get(f"{standin.url}/x", timeout=30).json()["error_code"] == "APIG.0101"
+    assert (
+        requests.request("GET", f"{standin.url}/x", timeout=30).json()["error_code"] == "APIG.0101"
+    )
 
 
 def test_gzip_only_where_both_sides_want_it(traffic: Traffic, standin: Standin) -> None:

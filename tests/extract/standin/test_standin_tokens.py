@@ -34,7 +34,7 @@ def login(standin: Standin, session: requests.Session) -> Call:
 
 def domains(standin: Standin, token: str, project: str | None = None) -> requests.Response:
     url = f"{standin.url}/v1/{project or standin.ready['project_id']}/domain"
-    return requests.get(url, headers={"x-auth-token": token}, timeout=30)
+    return requests.request("GET", url, headers={"x-auth-token": token}, timeout=30)
 
 
 def test_a_password_buys_a_token_in_a_header(login: Call, standin: Standin) -> None:
@@ -110,7 +110,7 @@ def test_tokens_expire_by_the_real_clock(login: Call, standin: Standin) -> None:
 
 def test_no_token_and_a_foreign_token_are_refused_in_three_fields(standin: Standin) -> None:
     url = f"{standin.url}/v1/{standin.ready['project_id']}/domain"
-    for answer in (requests.get(url, timeout=30), domains(standin, "garbled")):
+    for answer in (requests.request("GET", url, timeout=30), domains(standin, "garbled")):
         assert answer.status_code == 401
         assert set(answer.json()) == {"error_code", "error_msg", "request_id"}
         assert answer.json()["error_code"] == "APIGW.0301"
@@ -119,7 +119,7 @@ def test_no_token_and_a_foreign_token_are_refused_in_three_fields(standin: Stand
 
 def test_authentication_comes_before_everything(standin: Standin) -> None:
     url = f"{standin.url}/v1/{'f' * 32}/stream/traffic?end_time=nonsense&step=-1"
-    assert requests.get(url, timeout=30).json()["error_code"] == "APIGW.0301"
+    assert requests.request("GET", url, timeout=30).json()["error_code"] == "APIGW.0301"
 
 
 def test_another_project_is_refused(standin: Standin) -> None:
@@ -144,7 +144,7 @@ def test_projects_by_name_and_by_page(standin: Standin, session: requests.Sessio
 
 
 def test_projects_need_credentials_and_refuse_in_iams_shape(standin: Standin) -> None:
-    answer = requests.get(f"{standin.url}/v3/projects", timeout=30)
+    answer = requests.request("GET", f"{standin.url}/v3/projects", timeout=30)
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == 401
 
