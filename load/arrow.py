@@ -1,4 +1,4 @@
-"""The Arrow schema of every table, derived from ``livetraffic.table``, and how it goes into Parquet."""
+"""The Arrow schema of every table, from ``livetraffic.table``, and how it goes into Parquet."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -62,8 +62,8 @@ def encoded_schema(table: Table) -> pa.Schema:
 def parquet_writer(stream: IO[bytes], layout: pa.Schema, *, plain: Iterable[str] = ()) -> Any:
     """A Parquet writer into an open file; columns in ``plain`` are not tried as dictionaries.
 
-    The Arrow schema is not stored beside Parquet's own, so that text that was a dictionary in memory
-    is a plain string for every reader.
+    The Arrow schema is not stored beside Parquet's own, so that text that was a dictionary in
+    memory is a plain string for every reader.
     """
     spared = set(plain)
     tried: Any = [name for name in layout.names if name not in spared]

@@ -31,7 +31,8 @@ def checked_rows(frame: "pd.DataFrame", *, step: int, loaded_at: int) -> Rows:
         loaded_at: microseconds since the epoch, given to every row.
 
     Raises:
-        SinkError: wrong columns or types, a null, a key twice, a negative value, a time off the grid.
+        SinkError: wrong columns or types, a null, a key twice, a negative value, or a time off
+            the grid.
     """
     columns = _checked_columns(frame)
     if not len(frame):
@@ -74,7 +75,7 @@ def checked_entries(entries: Iterable[Entry], *, step: int) -> list[Entry]:
 
 
 def newest_read(rows: Rows, entries: Iterable[Entry]) -> Integers:
-    """For each row, the latest ``fetched_at`` of the ``read`` entries that cover it, else ``NEVER``."""
+    """For each row, the latest ``fetched_at`` of the ``read`` entries over it, else ``NEVER``."""
     newest = np.full(len(rows), NEVER, np.int64)
     keys = rows.keys
     place = {name: code for code, name in enumerate(rows.names)}
@@ -122,8 +123,8 @@ def _checked_columns(frame: "pd.DataFrame") -> dict[str, Any]:
 def _checked_column(frame: "pd.DataFrame", name: str) -> Any:
     try:
         column = pa.array(frame[name], from_pandas=True)
-    except (pa.ArrowException, ValueError, TypeError) as error:
-        raise _refused(f"the column {name} is of mixed types") from error
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        raise _refused(f"the column {name} holds what its type cannot") from error
     if column.null_count:
         raise _refused(f"the column {name} holds {column.null_count} null values")
     if not _fits(name, column.type):

@@ -28,7 +28,7 @@ def missing(root: Path, made: Made, window: Window) -> bool:
 
 
 def extend(root: Path, commit: Commit, made: Made, window: Window) -> None:
-    """Write the calendar so that it holds the local months that touch the window, if it must grow."""
+    """Make the calendar hold the local months that touch the window, if it must grow."""
     wanted = _grown(root, made, window)
     if wanted is not None:
         _write(commit, made, wanted)

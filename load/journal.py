@@ -1,16 +1,16 @@
 """The journalled commit: files of one directory tree that appear together or not at all.
 
 Every new file is written as a temporary in the root and fsynced; one journal that lists them is
-published by a rename, which is the commit point; then the temporaries replace their targets and the
-journal is deleted. Whoever writes next rolls a journal that it finds forward, and removes temporaries
-without one. Nobody may be here without the commit lock.
+published by a rename, which is the commit point; then the temporaries replace their targets and
+the journal is deleted. Whoever writes next rolls a journal that it finds forward, and removes
+temporaries without one. Nobody may be here without the commit lock.
 """
 
 import json
 import os
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -38,7 +38,7 @@ class Commit:
         """Open the temporary that will become ``target`` (a relative path with ``/``)."""
         temporary = f"{DRAFT}{self._name}-{len(self._targets)}{TEMPORARY}"
         self._targets[temporary] = target
-        stream = open(self._root / temporary, "xb")  # noqa: SIM115 - closed by publish or discard
+        stream = (self._root / temporary).open("xb")
         self._open.append(stream)
         return stream
 
@@ -107,7 +107,7 @@ def recover(root: Path) -> None:
     """Finish the commit that was published, and remove the files of one that was not."""
     roll_forward(root)
     for temporary in _temporaries(root):
-        os.unlink(temporary)
+        temporary.unlink()
 
 
 def roll_forward(root: Path) -> None:
@@ -119,14 +119,14 @@ def roll_forward(root: Path) -> None:
         _put(root, root / temporary, root / target)
     for directory in sorted(_directories(root, moves.values())):
         _fsync_directory(directory)
-    os.unlink(root / JOURNAL)
+    (root / JOURNAL).unlink()
     _fsync_directory(root)
 
 
 def _put(root: Path, temporary: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.replace(temporary, target)
+        temporary.replace(target)
     except FileNotFoundError:
         if not target.exists():  # else it was replaced before the kill
             raise damaged(
@@ -136,12 +136,12 @@ def _put(root: Path, temporary: Path, target: Path) -> None:
 
 def _publish(root: Path, moves: dict[str, str]) -> None:
     draft = root / f"{JOURNAL}{TEMPORARY}"
-    with open(draft, "wb") as stream:
+    with draft.open("wb") as stream:
         stream.write(json.dumps({"version": _VERSION, "moves": moves}).encode())
         stream.flush()
         os.fsync(stream.fileno())
     _fsync_directory(root)  # the names of the temporaries, before the journal speaks of them
-    os.replace(draft, root / JOURNAL)
+    draft.replace(root / JOURNAL)
     _fsync_directory(root)
 
 
@@ -174,9 +174,9 @@ def _stays_inside(name: object) -> bool:
 
 
 def _temporaries(root: Path) -> Iterator[Path]:
-    for name in os.listdir(root):
-        if name.startswith((DRAFT, JOURNAL)) and name.endswith(TEMPORARY):
-            yield root / name
+    for path in list(root.iterdir()):
+        if path.name.startswith((DRAFT, JOURNAL)) and path.name.endswith(TEMPORARY):
+            yield path
 
 
 def _directories(root: Path, targets: Iterable[str]) -> set[Path]:
@@ -192,17 +192,13 @@ def _sealed(stream: IO[bytes]) -> None:
 
 
 def _closed(stream: IO[bytes]) -> None:
-    try:
+    with suppress(OSError):  # its buffer may no longer fit the disk; the file goes away anyway
         stream.close()
-    except OSError:  # its buffer no longer fits the disk; the file goes away anyway
-        pass
 
 
 def _removed(path: Path) -> None:
-    try:
-        os.unlink(path)
-    except OSError:  # whoever writes next removes it
-        pass
+    with suppress(OSError):  # whoever writes next removes it
+        path.unlink()
 
 
 def _fsync_directory(path: Path) -> None:

@@ -4,7 +4,7 @@ Memory holds one row group and the part. A file in which nothing changes is not 
 output is opened at the first change, and the groups before it are then copied.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -107,26 +107,32 @@ class _Output:
 def _merge_groups(source: Path, file: Any, part: Rows, output: _Output, outcome: Outcome) -> None:
     if not same_columns(file.schema_arrow, TRAFFIC):
         raise damaged(source, "its columns are not those of traffic")
-    last = file.num_row_groups - 1
     start = 0
     for index in range(file.num_row_groups):
-        bound = len(part) if index == last else _bound(file, index, part)
+        bound = _bound(file, index, part)
         if bound <= start and not output.opened:
             continue
         group = _group(source, file, index)
         candidates = part.take(slice(start, bound))
-        if index != last:
+        if index < file.num_row_groups - 1:
             candidates = _up_to_last(candidates, group)
         start += len(candidates)
         merged = _merge_group(group, candidates, outcome)
-        if merged is not None and not output.opened:
-            for before in range(index):
-                output.write(_group(source, file, before))
-        if merged is not None or output.opened:
-            output.write(group if merged is None else merged)
-    if last < 0:
+        _put(output, group, merged, (_group(source, file, before) for before in range(index)))
+    if not file.num_row_groups:
         output.write(part)
         outcome.add(Receipt(inserted=len(part)))
+
+
+def _put(output: _Output, group: Rows, merged: Rows | None, before: Iterable[Rows]) -> None:
+    if merged is None:
+        if output.opened:
+            output.write(group)
+        return
+    if not output.opened:
+        for rows in before:
+            output.write(rows)
+    output.write(merged)
 
 
 def _merge_group(group: Rows, candidates: Rows, outcome: Outcome) -> Rows | None:
@@ -190,7 +196,9 @@ def _up_to_last(candidates: Rows, group: Rows) -> Rows:
 
 
 def _bound(file: Any, index: int, part: Rows) -> int:
-    """How far the part can reach into the group, by the group's largest domain."""
+    """How far the part can reach into the group: by its largest domain, in the last to the end."""
+    if index == file.num_row_groups - 1:
+        return len(part)
     statistics = file.metadata.row_group(index).column(0).statistics
     if statistics is None or not statistics.has_min_max:
         return len(part)

@@ -1,6 +1,5 @@
 """Where the files of a month are: ``<table>/month=YYYY-MM/data.parquet`` by UTC month."""
 
-import os
 import re
 from pathlib import Path
 
@@ -31,7 +30,7 @@ def stored_months(root: Path, table: str, since: str = "") -> list[str]:
     directory = root / table
     try:
         with reading(directory):
-            names = os.listdir(directory)
+            names = [path.name for path in directory.iterdir()]
     except FileNotFoundError:
         return []
     found = (match[1] for match in map(_DIRECTORY.fullmatch, names) if match is not None)

@@ -1,7 +1,7 @@
 """The warehouse as open Parquet files in a directory.
 
-Exactly one file a UTC month and table, sorted by domain and time; rows, revisions and ledger entries
-of an upsert appear in one journalled commit. Reading takes no lock and writes nothing.
+Exactly one file a UTC month and table, sorted by domain and time; rows, revisions and ledger
+entries of an upsert appear in one journalled commit. Reading takes no lock and writes nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

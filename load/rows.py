@@ -93,7 +93,9 @@ def key_of(codes: Integers | int, seconds: Integers) -> Integers:
 
 def in_range(seconds: Integers) -> bool:
     """Whether all instants fit a key (some thousand years around 1970)."""
-    return len(seconds) == 0 or bool(-_ORIGIN <= seconds.min() and seconds.max() < _ORIGIN)
+    return len(seconds) == 0 or bool(
+        int(seconds.min()) >= -_ORIGIN and int(seconds.max()) < _ORIGIN
+    )
 
 
 def from_arrow(table: pa.Table) -> Rows:

@@ -89,6 +89,8 @@ class Sink(Protocol):
                 (int64), ``source`` (str), in any order of rows; may be empty.
             entries: the ledger entries of the same slices. Every row lies inside the window of one
                 ``read`` entry of its domain.
+            loaded_at: the instant of this load, with a zone.
+            run_id: the run, for the revisions.
 
         Raises:
             SinkError: the frame is not of that shape, a key stands twice in it, a row lies outside

@@ -1,0 +1,39 @@
+"""Every test that asks for ``store``, ``sink`` or ``contents`` runs once for each store."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from load.sink import Sink
+from tests.contract.stores import STORES, Contents, Store, prepared
+
+
+@pytest.fixture(params=STORES, ids=str)
+def store(request: pytest.FixtureRequest) -> Store:
+    """One of the stores."""
+    return STORES[request.param]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Where the warehouse is; nothing is there yet."""
+    return tmp_path / "warehouse"
+
+
+@pytest.fixture
+def sink(store: Store, place: Path) -> Sink:
+    """A sink over a new, prepared warehouse."""
+    return prepared(store, place)
+
+
+@pytest.fixture
+def contents(store: Store, place: Path) -> Callable[[], Contents]:
+    """Reads what is stored, by another road than the sink."""
+    return lambda: store.read(place)
+
+
+@pytest.fixture
+def trace(store: Store, place: Path) -> Callable[[], object]:
+    """Differs as soon as anything was written."""
+    return lambda: store.trace(place)
