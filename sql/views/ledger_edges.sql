@@ -13,7 +13,7 @@ WITH spans AS (
     SELECT domain, state, first_ordinal, end_ordinal, settled_ordinal FROM ledger_spans
 ),
 positions AS (
-    SELECT instant, ordinal FROM grid_positions
+    SELECT instant, floor_ordinal, ordinal FROM grid_positions
 ),
 reach AS (
     SELECT MAX(end_ordinal) AS ordinal FROM spans
@@ -27,11 +27,7 @@ seen AS (
     SELECT
         domains.domain,
         created.ordinal AS first_ordinal,
-        CASE
-            WHEN domains.unlisted_since IS NULL THEN NULL
-            WHEN on_grid.ordinal IS NULL THEN lastly.ordinal - 1
-            ELSE lastly.ordinal
-        END AS end_ordinal,
+        CASE WHEN domains.unlisted_since IS NOT NULL THEN lastly.floor_ordinal END AS end_ordinal,
         CASE
             WHEN lastly.ordinal < reach.ordinal THEN lastly.ordinal
             ELSE reach.ordinal
@@ -39,7 +35,6 @@ seen AS (
     FROM domains
     CROSS JOIN reach
     JOIN positions AS lastly ON lastly.instant = domains.last_seen
-    LEFT JOIN calendar AS on_grid ON on_grid.timestamp = domains.last_seen
     LEFT JOIN positions AS created ON created.instant = domains.create_time
 )
 SELECT domain, state AS mark, first_ordinal AS ordinal, 1 AS delta
