@@ -47,13 +47,15 @@ def _row(second: int, step: int, settle_after: int, zone: ZoneInfo) -> Row:
 
 def _hour_start(instant: datetime, zone: ZoneInfo) -> datetime:
     """Walk back while the wall shows the same hour and runs without a jump."""
-    local = instant.astimezone(zone)
     start = instant.replace(second=0)
-    for _ in range(local.minute):
-        before = (start - timedelta(minutes=1)).astimezone(zone)
-        if (before.date(), before.hour) != (local.date(), local.hour):
-            break
-        if before.utcoffset() != local.utcoffset():
-            break
+    whole = start - timedelta(minutes=instant.astimezone(zone).minute)
+    if _wall(whole, zone) == _wall(instant, zone):
+        return whole
+    while _wall(start - timedelta(minutes=1), zone) == _wall(instant, zone):
         start -= timedelta(minutes=1)
     return start
+
+
+def _wall(instant: datetime, zone: ZoneInfo) -> tuple[date, int, timedelta | None]:
+    local = instant.astimezone(zone)
+    return local.date(), local.hour, local.utcoffset()
