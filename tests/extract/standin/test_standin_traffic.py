@@ -1,6 +1,7 @@
 """The invented traffic: pure, plausible, and conserved."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -100,9 +101,38 @@ def test_a_young_domain_has_no_points_before_its_creation(traffic: Call) -> None
     asked = {"start_time": "2026-01-15T00:00:00Z", "end_time": "2026-01-16T00:00:00Z"}
     points = series(traffic(domain="play004.example.com", **asked))
     assert min(points) == "2026-01-15T02:55:00Z", "created at 02:57, inside this period"
+    assert points["2026-01-15T02:55:00Z"] > 0
     hours = series(traffic(domain="play004.example.com", step=60, **asked))
     assert min(hours) == "2026-01-15T02:00:00Z"
     assert sum(hours.values()) == sum(points.values())
+
+
+def test_a_domain_is_unknown_before_its_creation(
+    traffic: Call, call: Call, standin: Standin
+) -> None:
+    young = "play004.example.com"
+    standin.set_clock(datetime(2026, 1, 15, 2, 56, 59, tzinfo=UTC))
+    asked = {"start_time": "2026-01-14T00:00:00Z", "end_time": "2026-01-15T00:00:00Z"}
+    assert young not in standin.domains()
+    assert traffic(domain=young, **asked).status_code == 400
+    standin.set_clock(datetime(2026, 1, 15, 2, 57, tzinfo=UTC))
+    assert call("/domain", domain=young).status_code == 200
+    assert series(traffic(domain=young, **asked)) == {}
+
+
+def test_many_connections_at_once_hear_the_same(standin: Standin) -> None:
+    url = f"{standin.url}/v1/{standin.ready['project_id']}/stream/traffic"
+    headers = {"X-Auth-Token": standin.ready["token"]}
+
+    def ask(number: int) -> bytes:
+        asked = MONTH | {"domain": PULL[number % 5]}
+        return requests.request("GET", url, params=asked, headers=headers, timeout=30).content
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, range(40)))
+    assert all(answers[number] == answers[number % 5] for number in range(40))
+    assert len(set(answers)) == 5
+    assert len(standin.requests("traffic")) == 40
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 6, 50])
