@@ -38,22 +38,26 @@ def holder(run_id: str) -> str:
 
 
 def connect(
-    settings: "Settings", *, clock: Clock = real_clock, stop: threading.Event | None = None
+    settings: "Settings",
+    *,
+    clock: Clock = real_clock,
+    stop: threading.Event | None = None,
+    writes: bool = False,
 ) -> Deps:
-    """The source and the warehouse, ready for a run. Creates no warehouse.
-
-    Asks IAM only where the project ID is not configured.
+    """The source and the warehouse, wired. Sends nothing; only a run that writes leaves a trace.
 
     Raises:
-        ConfigError: credentials, project, region or endpoint are missing or contradict each other.
+        ConfigError: credentials, project, region or endpoint are missing or contradict each other,
+            or the warehouse is one that this run may not use.
     """
     from flows.source import account_of, live_api  # requests and SQLite
 
     stopping = stop or threading.Event()
-    rules = rules_of(settings)
+    rules, sink = rules_of(settings), open_sink(settings)
+    sink.check(step=rules.step, timezone=settings.timezone)
     return Deps(
-        sink=open_sink(settings),
-        api=live_api(settings, rules, clock=clock, stop=stopping),
+        sink=sink,
+        api=live_api(settings, rules, clock=clock, stop=stopping, keeps_budget=writes),
         rules=rules,
         configured=settings.domains,
         account=account_of(settings),

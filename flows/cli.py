@@ -10,7 +10,6 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -242,24 +241,36 @@ def doctor(call: Invocation) -> int:
 def standin(
     call: Invocation,
     port: Annotated[int, typer.Option(help="Port on the loopback; 0: a free one.")] = 0,
-    domains: Annotated[int, typer.Option(help="How many playback domains.")] = 6,
-    seed: Annotated[int, typer.Option(help="Seed of the traffic.")] = 1,
-    requests_per_minute: Annotated[int, typer.Option(help="Its quota.")] = 300,
+    domains: Annotated[int, typer.Option(help="How many domains, playback and push.")] = 6,
+    seed: Annotated[int, typer.Option(help="Seed of the account and its traffic.")] = 1,
+    requests_per_minute: Annotated[
+        int | None, typer.Option(help="Its quota; 0: none.", show_default="300")
+    ] = None,
     now: Annotated[str | None, typer.Option(help="Its clock stands at this instant.")] = None,
     switch: Annotated[list[str] | None, typer.Option(help="NAME=VALUE; repeats.")] = None,
 ) -> int:
     """Start the local API server that stands in for Huawei Cloud."""
-    from extract.standin.server import main_loop
+    from zoneinfo import ZoneInfo
 
-    return main_loop(
-        port=port,
-        as_json=call.as_json,
-        domains=domains,
-        seed=seed,
-        requests_per_minute=requests_per_minute,
-        now=None if now is None else datetime.fromisoformat(now),
-        switches=dict(item.split("=", 1) for item in switch or []),
-    )
+    from extract.standin.server import main_loop
+    from extract.standin.switches import SwitchError
+    from livetraffic.instants import parse_instant
+    from livetraffic.window import from_seconds
+
+    try:
+        return main_loop(
+            port=port,
+            as_json=call.as_json,
+            domains=domains,
+            seed=seed,
+            requests_per_minute=requests_per_minute,
+            now=None if now is None else from_seconds(parse_instant(now, ZoneInfo("UTC"), "--now")),
+            switches=dict(item.partition("=")[::2] for item in switch or []),
+        )
+    except SwitchError as error:
+        raise ConfigError(f"--switch: {error}.", "Give NAME=VALUE.") from error
+    except OSError as error:
+        raise ConfigError(f"Port {port} cannot be used: {error.strerror}.", "Give another.") from error
 
 
 @app.command()

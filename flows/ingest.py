@@ -20,10 +20,9 @@ from prefect.artifacts import create_markdown_artifact  # noqa: E402
 from prefect.cache_policies import NO_CACHE  # noqa: E402
 from prefect.client.schemas.objects import State  # noqa: E402
 from prefect.exceptions import PrefectException  # noqa: E402
-from prefect.futures import PrefectFuture  # noqa: E402
 from prefect.schedules import Cron  # noqa: E402
 from prefect.states import Completed, Failed  # noqa: E402
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner  # noqa: E402
+from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 
 from flows.pipeline import WORKERS, LoadBatch  # noqa: E402
 from flows.progress import Progress, Silent  # noqa: E402
@@ -64,20 +63,16 @@ def over_tasks(load: LoadBatch, batches: Sequence[Batch]) -> Iterable[BatchRecei
     return [future.result() for future in futures]
 
 
-def _runner() -> TaskRunner[PrefectFuture[Any]]:
-    return ThreadPoolTaskRunner(max_workers=WORKERS)
-
-
 @flow(
     name="backfill",
-    task_runner=_runner(),
+    task_runner=ThreadPoolTaskRunner(max_workers=WORKERS),  # type: ignore[arg-type]
     persist_result=False,
 )
 def backfill(
     start: str | None = None,
     end: str | None = None,
     domains: list[str] | None = None,
-    force: bool = False,  # noqa: FBT001, FBT002 - a deployment's parameter
+    force: bool = False,
     flags: dict[str, Any] | None = None,
     as_of: str | None = None,
     lock_wait: str = "60s",
@@ -99,7 +94,7 @@ def backfill(
 
 @flow(
     name="nightly",
-    task_runner=_runner(),
+    task_runner=ThreadPoolTaskRunner(max_workers=WORKERS),  # type: ignore[arg-type]
     persist_result=False,
 )
 def nightly(

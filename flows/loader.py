@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 IN_FLIGHT = 8
 COMMIT_AFTER_SECONDS = 60.0
+GRACE_SECONDS = 3.0
+"""How long a run that was asked to stop waits for answers that are under way."""
 GIVE_UP_AFTER = 8
 """So many slices in a row that the source did not answer: the rest is not asked for."""
 
@@ -99,9 +101,8 @@ class Loader:
                 if time.monotonic() - committed > COMMIT_AFTER_SECONDS:
                     receipt, committed = receipt + self._commit(chunk), time.monotonic()
                     chunk = _Chunk()
-            for future in pending:
-                if future.done() and not future.cancelled():
-                    self._take(future.result(), chunk)
+            for future in wait(pending, timeout=GRACE_SECONDS).done:
+                self._take(future.result(), chunk)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
         receipt += self._commit(chunk)

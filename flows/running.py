@@ -38,7 +38,7 @@ def run_job(job: Job, mapper: Mapper, stop: threading.Event, progress: Progress)
     clock = call.clock(loaded, writes=True)
     asked = asked_range(job.start, job.end, loaded, seconds(clock))
     request = Request(asked, job.force, float(parse_duration(job.lock_wait, "--lock-wait")))
-    deps = bootstrap.connect(loaded, clock=clock, stop=stop)
+    deps = bootstrap.connect(loaded, clock=clock, stop=stop, writes=True)
     return run(deps, request, mapper, progress)
 
 

@@ -1,14 +1,11 @@
 """The source, wired from the settings: credentials, endpoints, rate budget, client."""
 
-import random
 import threading
 import time
-from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
-from extract.auth import Authenticator, FixedToken
-from extract.budget import SqliteBudget
+from extract.budget import SqliteBudget, Unmetered
+from extract.connect import Place, Surroundings, connect
 from extract.credentials import (
     Credentials,
     KeyCredentials,
@@ -16,11 +13,9 @@ from extract.credentials import (
     Secret,
     TokenCredentials,
 )
-from extract.endpoints import live_endpoint
 from extract.live_api import LiveApi
 from extract.quarantine import Quarantine
-from extract.transport import Transport
-from flows.clock import real_clock
+from flows.clock import Clock, real_clock
 from flows.outlook import Rules
 from flows.settings import PREFIX, Settings
 from flows.warehouse import local_path
@@ -36,74 +31,37 @@ def account_of(settings: Settings) -> str:
 
 
 def live_api(
-    settings: Settings,
-    rules: Rules,
-    *,
-    clock: Callable[[], datetime],
-    stop: threading.Event,
+    settings: Settings, rules: Rules, *, clock: Clock, stop: threading.Event, keeps_budget: bool
 ) -> LiveApi:
-    """The client of the Live API. Asks IAM only where the project ID is not configured.
+    """The client of the Live API. Sends nothing yet.
+
+    Args:
+        keeps_budget: share the rate budget with other processes through its state file. A command
+            that only looks asks for one list and makes no warehouse for it.
 
     Raises:
         ConfigError: credentials, project, region or endpoint are missing or contradict each other.
-        CredentialsError, SourceError: IAM was asked and said no, or could not be asked.
+        SinkError: the state file cannot be used.
     """
     credentials = credentials_of(settings)
-    endpoint = settings.endpoint or live_endpoint(_region(settings, "ENDPOINT"))
-    authenticator, project_id = _identity(settings, credentials, clock=clock, stop=stop)
+    place = Place(settings.region, settings.project_id, settings.endpoint, settings.iam_endpoint)
+    place.live_url()
     warehouse = local_path(settings.warehouse)
-    budget = SqliteBudget(
-        Path(settings.state) if settings.state else warehouse / STATE_FILE,
-        clock=time.time,
-        sleep=stop.wait,
+    state = Path(settings.state) if settings.state else warehouse / STATE_FILE
+    budget = (
+        SqliteBudget(state, clock=time.time, sleep=stop.wait)
+        if keeps_budget or state.exists()
+        else Unmetered(sleep=stop.wait)
     )
-    transport = Transport(
-        endpoint,
-        authenticator,
-        budget,
-        account=f"{account_of(settings)}/{project_id}",
-        clock=clock,
-        sleep=stop.wait,
-        monotonic=time.monotonic,
-        jitter=random.random,
-    )
-    return LiveApi(
-        transport,
-        project_id=project_id,
-        region=settings.region or "",
+    return connect(
+        credentials,
+        place,
+        Surroundings(clock, real_clock, stop.wait, time.monotonic),
         account=account_of(settings),
+        budget=budget,
         limits=rules.limits,
         step=rules.step,
-        clock=clock,
         quarantine=Quarantine(warehouse / QUARANTINE, clock=real_clock),
-    )
-
-
-def _identity(
-    settings: Settings,
-    credentials: Credentials,
-    *,
-    clock: Callable[[], datetime],
-    stop: threading.Event,
-) -> tuple[Authenticator, str]:
-    """Who signs the requests, and for which project."""
-    project_id = settings.project_id
-    if isinstance(credentials, TokenCredentials):
-        if project_id is None:
-            raise ConfigError(
-                f"A token is set without a project ({PREFIX}PROJECT_ID).",
-                "Set the ID of the project that the token was issued for.",
-            )
-        return FixedToken(credentials), project_id
-    raise ConfigError("todo", "")
-
-
-def _region(settings: Settings, wanted: str) -> str:
-    if settings.region:
-        return settings.region
-    raise ConfigError(
-        f"Neither a region nor an endpoint is set ({PREFIX}REGION, {PREFIX}{wanted}).",
-        f"Set {PREFIX}REGION to the project's region, such as cn-north-4.",
     )
 
 

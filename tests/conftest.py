@@ -1,0 +1,31 @@
+"""What all tests share: an environment without our settings, a stand-in, a command line."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from extract.standin.server import Standin
+from terminal import CommandLine, commands
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch, tmp_path):
+    """No setting of the developer's own, no proxy, and a directory of its own for every test."""
+    for name in list(os.environ):
+        if name.startswith(("LIVE_TRAFFIC_", "HUAWEICLOUD_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def standin() -> Iterator[Standin]:
+    """A stand-in with six domains and the real clock."""
+    with Standin(domains=6) as server:
+        yield server
+
+
+@pytest.fixture
+def live(capsys, monkeypatch, standin, tmp_path) -> CommandLine:
+    """The command line, set up for the stand-in with its token."""
+    return commands(capsys, monkeypatch, standin, tmp_path / "warehouse")
