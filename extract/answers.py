@@ -22,7 +22,7 @@ class Action(StrEnum):
     """Maintenance: again, but with long waits; then it is a refusal."""
     THROTTLED = "throttled"
     """Too many requests: the budget is emptied for a minute, then again."""
-    RENEW_TOKEN = "renew_token"
+    RENEW_TOKEN = "renew_token"  # noqa: S105 (no secret)
     """Once more with a new token; without one to renew, stop."""
     STOP = "stop"
     """Who we are is not accepted: every other request would fail too."""

@@ -2,14 +2,23 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from extract.credentials import KeyCredentials, Secret, TokenCredentials
 from extract.signing import signed_headers
 
 Clock = Callable[[], datetime]
 
-AUTH_TOKEN = "X-Auth-Token"  # the name of a header, not a secret
+AUTH_TOKEN = "X-Auth-Token"  # noqa: S105 (the name of a header)
+
+
+class Outgoing(NamedTuple):
+    """A request as it will be sent, before it says who we are."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = b""
 
 
 class Authenticator(Protocol):
@@ -26,12 +35,10 @@ class Authenticator(Protocol):
             SourceError: the identity service could not be asked.
         """
 
-    def headers(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes
-    ) -> dict[str, str]:
-        """All headers to send: the given ones and those that authenticate this very attempt."""
+    def headers(self, request: Outgoing) -> dict[str, str]:
+        """All headers to send: the request's and those that authenticate this very attempt."""
 
-    def renew(self, sent: Mapping[str, str]) -> bool:
+    def renew(self, sent: Mapping[str, str], /) -> bool:
         """After a 401 to a request with the headers ``sent``: whether asking again makes sense."""
 
     def secrets(self) -> tuple[Secret, ...]:
@@ -49,13 +56,11 @@ class Anonymous:
     def prepare(self) -> None:
         """Nothing to do."""
 
-    def headers(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes
-    ) -> dict[str, str]:
-        """The given headers."""
-        return dict(headers)
+    def headers(self, request: Outgoing) -> dict[str, str]:
+        """The request's headers."""
+        return dict(request.headers)
 
-    def renew(self, sent: Mapping[str, str]) -> bool:
+    def renew(self, _sent: Mapping[str, str], /) -> bool:
         """There is nothing to renew."""
         return False
 
@@ -75,13 +80,11 @@ class FixedToken:
     def prepare(self) -> None:
         """Nothing to do."""
 
-    def headers(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes
-    ) -> dict[str, str]:
-        """The given headers with the token."""
-        return {**headers, AUTH_TOKEN: self._token.reveal()}
+    def headers(self, request: Outgoing) -> dict[str, str]:
+        """The request's headers with the token."""
+        return {**request.headers, AUTH_TOKEN: self._token.reveal()}
 
-    def renew(self, sent: Mapping[str, str]) -> bool:
+    def renew(self, _sent: Mapping[str, str], /) -> bool:
         """We do not know how."""
         return False
 
@@ -118,30 +121,28 @@ class SignedKeys:
         if callable(self._project_id):
             self._project_id = self._project_id()
 
-    def headers(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes
-    ) -> dict[str, str]:
-        """The given headers; content type, host, date, project and security token are signed."""
+    def headers(self, request: Outgoing) -> dict[str, str]:
+        """The request's headers; content type, host, date, project and security token are signed."""
         self.prepare()
         to_sign: dict[str, str] = {}
-        if "Content-Type" in headers:
-            to_sign["Content-Type"] = headers["Content-Type"]
+        if "Content-Type" in request.headers:
+            to_sign["Content-Type"] = request.headers["Content-Type"]
         if isinstance(self._project_id, str):
             to_sign["X-Project-Id"] = self._project_id
         if self._credentials.security_token is not None:
             to_sign["X-Security-Token"] = self._credentials.security_token.reveal()
         signed = signed_headers(
-            method,
-            url,
+            request.method,
+            request.url,
             to_sign,
-            body,
+            request.body,
             ak=self._credentials.ak,
             sk=self._credentials.sk,
             at=self._real_clock(),
         )
-        return {**headers, **signed}
+        return {**request.headers, **signed}
 
-    def renew(self, sent: Mapping[str, str]) -> bool:
+    def renew(self, _sent: Mapping[str, str], /) -> bool:
         """A wrong signature stays wrong, and five of them lock the key."""
         return False
 

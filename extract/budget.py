@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS pauses (
 class Budget(Protocol):
     """Permission to send, one request at a time."""
 
-    def acquire(self, account: str, endpoint: str, quota: int) -> AbstractContextManager[None]:
+    def acquire(self, account: str, endpoint: str, quota: int, /) -> AbstractContextManager[None]:
         """Wait until a request may be sent; leave the context when its answer is here.
 
         Args:
@@ -49,7 +49,7 @@ class Budget(Protocol):
             Stopped: the run was asked to stop.
         """
 
-    def throttled(self, account: str, endpoint: str) -> None:
+    def throttled(self, account: str, endpoint: str, /) -> None:
         """The source said that it was too much: nothing more is sent for a minute."""
 
 
@@ -64,7 +64,7 @@ class _InFlight:
     def place(self) -> Iterator[None]:
         while not self._places.acquire(timeout=_POLL_S):
             if self._sleep(0):
-                raise Stopped()
+                raise Stopped
         try:
             yield
         finally:
@@ -77,11 +77,13 @@ class Unmetered:
     def __init__(self, *, sleep: Sleeper, in_flight: int = 8) -> None:
         self._in_flight = _InFlight(in_flight, sleep)
 
-    def acquire(self, account: str, endpoint: str, quota: int) -> AbstractContextManager[None]:
+    def acquire(
+        self, _account: str, _endpoint: str, _quota: int, /
+    ) -> AbstractContextManager[None]:
         """Wait for a free place among those in flight."""
         return self._in_flight.place()
 
-    def throttled(self, account: str, endpoint: str) -> None:
+    def throttled(self, _account: str, _endpoint: str, /) -> None:
         """Nothing to empty; the transport's own waits have to do."""
 
 
@@ -128,7 +130,7 @@ class SqliteBudget:
         with self._in_flight.place():
             while wait := self._take(account, endpoint, quota):
                 if self._sleep(wait / _SECOND):
-                    raise Stopped()
+                    raise Stopped
             yield
 
     def throttled(self, account: str, endpoint: str) -> None:

@@ -1,6 +1,4 @@
-"""One window's requests: asked for whole, in halves where an answer failed or was cut, never more
-often than a few times.
-"""
+"""One window's requests: whole at first, in halves where an answer failed or was cut, never many."""
 
 import logging
 from dataclasses import dataclass, field

@@ -1,13 +1,12 @@
 """The tenant's domain list as the source gives it: pure."""
 
 import logging
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
-from livetraffic.domain import domain_name
+from livetraffic.domain import Listed, domain_name
 from livetraffic.errors import ConfigError, ContractError
 from livetraffic.window import to_seconds
 
@@ -16,20 +15,7 @@ logger = logging.getLogger(__name__)
 _REMEDY = "Report it with the kept answer, or name the domains in LIVE_TRAFFIC_DOMAINS."
 
 
-@dataclass(frozen=True, slots=True)
-class ListedDomain:
-    """One domain of the list; ``create_time`` is seconds since the epoch, UTC."""
-
-    domain: str
-    domain_type: str
-    status: str
-    service_area: str
-    region: str
-    related_domain: str
-    create_time: int | None
-
-
-def parse_domains(body: bytes) -> list[ListedDomain]:
+def parse_domains(body: bytes) -> list[Listed]:
     """Read the body of a domain list, sorted by name, each domain once.
 
     A name that is not a domain name is left out with a warning; further fields are ignored.
@@ -47,7 +33,7 @@ def parse_domains(body: bytes) -> list[ListedDomain]:
     total = document.get("total")
     if isinstance(total, int | float) and total > len(rows):
         raise ContractError(f"The domain list says total {total:g} and lists {len(rows)}.", _REMEDY)
-    found: dict[str, ListedDomain] = {}
+    found: dict[str, Listed] = {}
     for row in rows:
         listed = _listed(row)
         if listed is not None:
@@ -55,14 +41,14 @@ def parse_domains(body: bytes) -> list[ListedDomain]:
     return [found[name] for name in sorted(found)]
 
 
-def _listed(row: Any) -> ListedDomain | None:
+def _listed(row: Any) -> Listed | None:
     name = row.get("domain") if isinstance(row, dict) else None
     try:
         domain = domain_name(name if isinstance(name, str) else "")
     except ConfigError as exc:
         logger.warning("listed domain skipped", extra={"cause": exc.message})
         return None
-    return ListedDomain(
+    return Listed(
         domain=domain,
         domain_type=_text(row, "domain_type"),
         status=_text(row, "status"),

@@ -91,7 +91,9 @@ class Exchange:
 
     def _environment(self) -> dict[str, Any]:
         settings = dict(
-            self._session.merge_environment_settings(self.base_url, {}, True, None, None)
+            self._session.merge_environment_settings(
+                self.base_url, proxies={}, stream=True, verify=None, cert=None
+            )
         )
         if is_loopback(self.base_url):
             settings["proxies"] = {}

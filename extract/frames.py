@@ -7,7 +7,6 @@ answer that cannot be placed on the grid stores nothing.
 """
 
 import json
-import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -255,15 +254,9 @@ def _traffic_of(point: Any) -> tuple[int | None, str]:
     """Bytes, or None and the fault."""
     if not isinstance(point, dict) or "traffic" not in point:
         return None, "traffic is missing"
-    value = point["traffic"]
-    if isinstance(value, str) and _DIGITS.fullmatch(value):
-        value = int(value)
+    value = _plain(point["traffic"])
     if isinstance(value, float):
-        if not math.isfinite(value):
-            return None, "traffic is not finite"
-        if not value.is_integer() or abs(value) > _EXACT_FLOAT:
-            return None, "traffic is a fraction or an inexact number"
-        value = int(value)
+        return None, "traffic is a fraction or an inexact number"
     if isinstance(value, bool) or not isinstance(value, int):
         return None, f"traffic is {_kind(value)}"
     if value < 0:
@@ -271,6 +264,15 @@ def _traffic_of(point: Any) -> tuple[int | None, str]:
     if value > _LARGEST:
         return None, "traffic is larger than 64 bits hold"
     return value, ""
+
+
+def _plain(value: Any) -> Any:
+    """An integer in another dress as an integer; everything else as it is."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT_FLOAT:
+        return int(value)
+    return value
 
 
 def _offset(micros: _Integers, step: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from extract.auth import AUTH_TOKEN, Clock
+from extract.auth import AUTH_TOKEN, Clock, Outgoing
 from extract.credentials import PasswordCredentials, Secret
 from extract.transport import Transport
 from livetraffic.errors import ConfigError, ContractError, CredentialsError, Refused, SourceError
@@ -100,15 +100,13 @@ class PasswordTokens:
         finally:
             self._lock.release()
 
-    def headers(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes
-    ) -> dict[str, str]:
-        """The given headers with the token."""
+    def headers(self, request: Outgoing) -> dict[str, str]:
+        """The request's headers with the token."""
         if self._token is None:
             self.prepare()
-        return {**headers, AUTH_TOKEN: self._current().text.reveal()}
+        return {**request.headers, AUTH_TOKEN: self._current().text.reveal()}
 
-    def renew(self, sent: Mapping[str, str]) -> bool:
+    def renew(self, sent: Mapping[str, str], /) -> bool:
         """A new token, unless another thread has already replaced the one that was sent."""
         with self._lock:
             if self._current().text.reveal() == sent.get(AUTH_TOKEN):

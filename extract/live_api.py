@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from extract.answers import Action, decide
-from extract.domain_list import ListedDomain, parse_domains
+from extract.domain_list import parse_domains
 from extract.exchange import Reply
 from extract.transport import Transport
+from livetraffic.domain import Listed
 from livetraffic.errors import ContractError, Refused, UnknownDomain
 from livetraffic.limits import Limits
 from livetraffic.window import MINUTE, Window, instant_text, to_seconds
@@ -106,7 +107,7 @@ class LiveApi:
         """Now, UTC, by the clock that dates requests."""
         return self._clock()
 
-    def list_domains(self) -> list[ListedDomain]:
+    def list_domains(self) -> list[Listed]:
         """Every domain of the project, of every type, sorted by name.
 
         Raises:

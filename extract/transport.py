@@ -12,7 +12,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from extract.answers import Action, decide, read_error
-from extract.auth import Authenticator
+from extract.auth import Authenticator, Outgoing
 from extract.budget import Budget, Sleeper
 from extract.credentials import masked
 from extract.exchange import Bounds, Exchange, Reply
@@ -204,7 +204,7 @@ class Transport:
                 raise outcome.error
             _log_retry(call, outcome, attempt, wait_s)
             if self._sleep(wait_s):
-                raise Stopped()
+                raise Stopped
             attempt += 1
 
     def _attempt(self, call: Call, *, renewable: bool) -> Reply | _Failure:
@@ -216,7 +216,8 @@ class Transport:
             self.authenticator.prepare()
             with self._budget.acquire(self._account, call.operation, call.quota):
                 self._raise_refusal()
-                headers = self.authenticator.headers(call.method, call.url, _HEADERS, call.body)
+                outgoing = Outgoing(call.method, call.url, _HEADERS, call.body)
+                headers = self.authenticator.headers(outgoing)
                 with self._lock:
                     self._sent[call.operation] += 1
                 started = self._monotonic()

@@ -181,4 +181,5 @@ def test_error_bodies_of_every_shape_are_read(body, code, message, request_id):
 def test_a_long_message_is_cut():
     """An error is a line, not a page."""
     message = read_error(b'{"error_msg":"' + b"x" * 5000 + b'"}').message
-    assert message is not None and len(message) == 200
+    assert message is not None
+    assert len(message) == 200

@@ -62,9 +62,7 @@ def oracle(points):
     if len(offsets) > 1:
         return ContractError
     return {
-        int(at): values.pop()
-        for at, values in said.items()
-        if len(values) == 1 and at not in bad
+        int(at): values.pop() for at, values in said.items() if len(values) == 1 and at not in bad
     }
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from extract.auth import Anonymous
+from extract.auth import Anonymous, Outgoing
 from extract.credentials import PasswordCredentials, Secret
 from extract.iam import NamedProject, PasswordTokens
 from livetraffic.errors import ConfigError, ContractError, CredentialsError, Unavailable
@@ -45,7 +45,7 @@ def tokens(wire, clock, **changes):
 
 def token_of(authenticator):
     authenticator.prepare()
-    return authenticator.headers("GET", "https://a.example/", {}, b"")["X-Auth-Token"]
+    return authenticator.headers(Outgoing("GET", "https://a.example/", {}))["X-Auth-Token"]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,8 @@ def test_a_token_is_asked_for_the_project(clock, project_id, scope):
         assert token_of(tokens(wire, clock, project_id=project_id)) == "token-1"
     method, path, headers, body = wire.requests[0]
     assert (method, path) == ("POST", "/v3/auth/tokens?nocatalog=true")
-    assert "X-Auth-Token" not in headers and "Authorization" not in headers
+    assert "X-Auth-Token" not in headers
+    assert "Authorization" not in headers
     user = {"name": "user", "password": PASSWORD, "domain": {"name": "acme"}}
     identity = {"methods": ["password"], "password": {"user": user}}
     assert json.loads(body) == {"auth": {"identity": identity, "scope": {"project": scope}}}

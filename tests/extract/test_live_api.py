@@ -75,9 +75,8 @@ def test_the_step_goes_out_in_minutes(step, minutes):
 )
 def test_a_question_that_must_not_be_asked_is_not_sent(domain, window):
     """An empty domain would be the tenant's total."""
-    with serving(traffic()) as wire:
-        with pytest.raises(ValueError):
-            client(wire).traffic(domain, window)
+    with serving(traffic()) as wire, pytest.raises(ValueError):
+        client(wire).traffic(domain, window)
     assert wire.requests == []
 
 
@@ -108,7 +107,8 @@ def test_an_unknown_domain_is_said_with_both_possibilities(answer):
     """Our windows keep every rule that is known, so it is the domain or a rule that is not."""
     with serving(answer) as wire, pytest.raises(UnknownDomain) as caught:
         client(wire).traffic(DOMAIN, WINDOW)
-    assert DOMAIN in caught.value.message and "rule" in caught.value.message
+    assert DOMAIN in caught.value.message
+    assert "rule" in caught.value.message
     assert caught.value.request_id == "r-1"
 
 
@@ -140,9 +140,9 @@ def test_an_answer_that_is_none_is_kept_and_named(tmp_path):
     """For whoever has to find out why; without our token."""
     wire_body = b'{"traffic_info": "planted-token-0123456789 \xff"}'
     keep = Quarantine(tmp_path / "quarantine", clock=lambda: NOW)
-    with serving((200, {"X-Request-Id": "r-7"}, wire_body)) as wire:
-        with pytest.raises(ContractError, match="kept in") as caught:
-            client(wire, quarantine=keep).traffic(DOMAIN, WINDOW)
+    answer = (200, {"X-Request-Id": "r-7"}, wire_body)
+    with serving(answer) as wire, pytest.raises(ContractError, match="kept in") as caught:
+        client(wire, quarantine=keep).traffic(DOMAIN, WINDOW)
     (body,) = (tmp_path / "quarantine").glob("*.body")
     facts = json.loads(body.with_suffix(".json").read_text())
     assert str(body) in str(caught.value)

@@ -182,8 +182,9 @@ def test_a_bounded_number_is_in_flight(tmp_path, time, kind):
     else:
         budget = Unmetered(sleep=lambda _: True, in_flight=2)
     with budget.acquire("a", "traffic", 99), budget.acquire("a", "traffic", 99):
-        with pytest.raises(Stopped), budget.acquire("a", "traffic", 99):
-            pass
+        extra = budget.acquire("a", "traffic", 99)
+        with pytest.raises(Stopped):
+            extra.__enter__()
     with budget.acquire("a", "traffic", 99), budget.acquire("a", "traffic", 99):
         pass
 

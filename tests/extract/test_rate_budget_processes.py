@@ -14,23 +14,23 @@ from extract.budget import SqliteBudget
 WINDOW_S = 0.5
 QUOTA = 10
 
-WORKER = """
+WORKER = f"""
 import sys, threading, time
 from extract.budget import SqliteBudget
 path, seconds, out = sys.argv[1], float(sys.argv[2]), open(sys.argv[3], "w", buffering=1)
 stop = threading.Event()
-budget = SqliteBudget(path, clock=time.time, sleep=stop.wait, window_s={window})
+budget = SqliteBudget(path, clock=time.time, sleep=stop.wait, window_s={WINDOW_S})
 print("ready", flush=True)
 sys.stdin.readline()
 until = time.time() + seconds
 def work():
     while time.time() < until:
-        with budget.acquire("a", "traffic", {quota}):
+        with budget.acquire("a", "traffic", {QUOTA}):
             out.write(f"{{time.time()}}\\n")
 threads = [threading.Thread(target=work) for _ in range(3)]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
-""".format(window=WINDOW_S, quota=QUOTA)
+"""
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from huaweicloudsdkcore.signer.signer import Signer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extract.auth import SignedKeys
+from extract.auth import Outgoing, SignedKeys
 from extract.credentials import KeyCredentials, Secret
 from extract.signing import canonical_request, host_header, signed_headers, string_to_sign
 
@@ -128,7 +128,9 @@ def test_an_attempt_signs_host_date_project_content_type_and_security_token():
         real_clock=lambda: next(instants),
     )
     given_headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    first, second = (keys.headers("GET", "https://a.example/", given_headers, b"") for _ in "12")
+    first, second = (
+        keys.headers(Outgoing("GET", "https://a.example/", given_headers)) for _ in "12"
+    )
     names = first["Authorization"].split("SignedHeaders=")[1].split(",")[0]
     assert names == "content-type;host;x-project-id;x-sdk-date;x-security-token"
     assert first["Accept"] == "application/json"
