@@ -1,8 +1,9 @@
 """The rate budget: an exact sliding window shared by all threads and processes of a machine.
 
 At most the quota of requests is sent in any ``window_s`` seconds (61, one more than the minute that
-the source counts); bursts are allowed, because the source allows them. The state is one small SQLite
-file; a process that is killed leaves nothing behind that blocks the others.
+the source counts); bursts are allowed, because the source allows them. A send counts until a window
+after its answer, so that no delay on the way can squeeze two windows into one. The state is one small
+SQLite file; a process that is killed leaves nothing behind that blocks the others.
 """
 
 import contextlib
@@ -12,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from livetraffic.errors import SinkError, Stopped
 
@@ -24,9 +25,10 @@ _POLL_S = 0.5
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sends (
-    account TEXT NOT NULL, endpoint TEXT NOT NULL, number INTEGER NOT NULL, sent_at INTEGER NOT NULL,
-    PRIMARY KEY (account, endpoint, number)
-) WITHOUT ROWID;
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL, endpoint TEXT NOT NULL, sent_at INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS sends_by_time ON sends (account, endpoint, sent_at);
 CREATE TABLE IF NOT EXISTS pauses (
     account TEXT NOT NULL, endpoint TEXT NOT NULL, until INTEGER NOT NULL,
     PRIMARY KEY (account, endpoint)
@@ -87,6 +89,13 @@ class Unmetered:
         """Nothing to empty; the transport's own waits have to do."""
 
 
+class _Place(NamedTuple):
+    """A send that was entered (its number), or the microseconds until it is worth trying again."""
+
+    wait: int = 0
+    number: int | None = None
+
+
 class SqliteBudget:
     """The budget of one machine, in one SQLite file.
 
@@ -128,10 +137,13 @@ class SqliteBudget:
             msg = f"a quota must be at least 1 request a minute, got {quota}"
             raise ValueError(msg)
         with self._in_flight.place():
-            while wait := self._take(account, endpoint, quota):
-                if self._sleep(wait / _SECOND):
+            while (place := self._take(account, endpoint, quota)).wait:
+                if self._sleep(place.wait / _SECOND):
                     raise Stopped
-            yield
+            try:
+                yield
+            finally:
+                self._answered(place.number)
 
     def throttled(self, account: str, endpoint: str) -> None:
         """Block this account's endpoint for one window, for every process."""
@@ -144,8 +156,8 @@ class SqliteBudget:
         with self._lock:
             self._drop()
 
-    def _take(self, account: str, endpoint: str, quota: int) -> int:
-        """0 where a send was entered just now, else the microseconds to wait before trying again."""
+    def _take(self, account: str, endpoint: str, quota: int) -> _Place:
+        """Enter a send just now, or say how long to wait before trying again."""
         key = (account, endpoint)
         with self._transaction() as connection:
             now = self._now()
@@ -154,24 +166,28 @@ class SqliteBudget:
                 "SELECT until FROM pauses WHERE account = ? AND endpoint = ?", key
             ).fetchone()
             if row is not None and row[0] > now:
-                return int(row[0]) - now
-            last = connection.execute(
-                "SELECT max(number) FROM sends WHERE account = ? AND endpoint = ?", key
-            ).fetchone()[0]
-            number = 0 if last is None else int(last) + 1
+                return _Place(wait=int(row[0]) - now)
             row = connection.execute(
-                "SELECT sent_at FROM sends WHERE account = ? AND endpoint = ? AND number = ?",
-                (*key, number - quota),
+                "SELECT sent_at FROM sends WHERE account = ? AND endpoint = ?"
+                " ORDER BY sent_at DESC LIMIT 1 OFFSET ?",
+                (*key, quota - 1),
             ).fetchone()
             if row is not None and now - row[0] < self._window:
-                return int(row[0]) + self._window - now
-            connection.execute("INSERT INTO sends VALUES (?, ?, ?, ?)", (*key, number, now))
+                return _Place(wait=int(row[0]) + self._window - now)
             connection.execute(
-                "DELETE FROM sends WHERE account = ? AND endpoint = ? AND sent_at <= ?"
-                " AND number < ?",
-                (*key, now - self._window, number),
+                "DELETE FROM sends WHERE account = ? AND endpoint = ? AND sent_at <= ?",
+                (*key, now - self._window),
             )
-            return 0
+            entered = connection.execute(
+                "INSERT INTO sends (account, endpoint, sent_at) VALUES (?, ?, ?)", (*key, now)
+            )
+            return _Place(number=entered.lastrowid)
+
+    def _answered(self, number: int | None) -> None:
+        """Date a send by its answer: the source counted it somewhere in between."""
+        # The answer is here; it must not be lost because the state file is not.
+        with contextlib.suppress(SinkError), self._transaction() as connection:
+            connection.execute("UPDATE sends SET sent_at = ? WHERE id = ?", (self._now(), number))
 
     def _forgive_future(
         self, connection: sqlite3.Connection, key: tuple[str, str], now: int
