@@ -15,7 +15,7 @@ from flows.settings import calm_prefect
 calm_prefect()
 
 import httpx  # noqa: E402 - Prefect reads its settings when it is imported
-from prefect import flow, task  # noqa: E402
+from prefect import flow, runtime, task  # noqa: E402
 from prefect.artifacts import create_markdown_artifact  # noqa: E402
 from prefect.cache_policies import NO_CACHE  # noqa: E402
 from prefect.client.schemas.objects import State  # noqa: E402
@@ -24,6 +24,7 @@ from prefect.schedules import Cron  # noqa: E402
 from prefect.states import Completed, Failed  # noqa: E402
 from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 
+from flows.clock import real_clock  # noqa: E402
 from flows.pipeline import WORKERS, LoadBatch  # noqa: E402
 from flows.progress import Progress, Silent  # noqa: E402
 from flows.running import Job, run_job  # noqa: E402
@@ -63,8 +64,14 @@ def over_tasks(load: LoadBatch, batches: Sequence[Batch]) -> Iterable[BatchRecei
     return [future.result() for future in futures]
 
 
+def _run_name() -> str:
+    """``nightly 2026-03-01 19:15Z``: sorts by time in Prefect's list."""
+    return f"{runtime.flow_run.get_flow_name()} {real_clock():%Y-%m-%d %H:%MZ}"
+
+
 @flow(
     name="backfill",
+    flow_run_name=_run_name,
     task_runner=ThreadPoolTaskRunner(max_workers=WORKERS),  # type: ignore[arg-type]
     persist_result=False,
 )
@@ -94,6 +101,7 @@ def backfill(
 
 @flow(
     name="nightly",
+    flow_run_name=_run_name,
     task_runner=ThreadPoolTaskRunner(max_workers=WORKERS),  # type: ignore[arg-type]
     persist_result=False,
 )
