@@ -10,6 +10,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -110,7 +111,7 @@ def _settings(home: Path) -> tuple[str, ...]:
         "SET autoinstall_known_extensions = false",
         "SET autoload_known_extensions = false",
         "SET python_enable_replacements = false",  # else a name could mean a variable of the caller
-        f"SET allowed_directories = [{_quoted(str(home))}]",
+        f"SET allowed_directories = [{_quoted(str(home))}, {_pattern(home)}]",
         "SET enable_external_access = false",
         "SET lock_configuration = true",
     )
@@ -120,12 +121,13 @@ def _source(home: Path, table: Table) -> str:
     """The SELECT that is this table: its files with the declared columns and types."""
     if table is WAREHOUSE:
         return f"SELECT {_facts(home)}"
-    files = [_quoted(str(path)) for path in _files(home, table)]
+    files = [_pattern(path) for path in _files(home, table)]
     if not files:
         empty = (f"CAST(NULL AS {_TYPES[c.kind]}) AS {_name(c.name)}" for c in table.columns)
         return f"SELECT {', '.join(empty)} WHERE false"
     cast = (f"CAST({_name(c.name)} AS {_TYPES[c.kind]}) AS {_name(c.name)}" for c in table.columns)
-    return f"SELECT {', '.join(cast)} FROM read_parquet([{', '.join(files)}], hive_partitioning = false)"
+    source = f"read_parquet([{', '.join(files)}], hive_partitioning = false)"
+    return f"SELECT {', '.join(cast)} FROM {source}"  # noqa: S608 - our names, quoted paths
 
 
 def _files(home: Path, table: Table) -> Iterator[Path]:
@@ -230,15 +232,21 @@ def _first_line(error: Exception) -> str:
 def _stamps(root: Path) -> dict[Path, tuple[int, int, int]]:
     """What tells the warehouse's files from those that replace them."""
     stamps: dict[Path, tuple[int, int, int]] = {}
-    for path in root.glob("**/*.parquet"):
-        with suppress(FileNotFoundError):
-            status = path.stat()
-            stamps[path] = (status.st_ino, status.st_mtime_ns, status.st_size)
+    for table in TABLES:
+        for path in _files(root, table):
+            with suppress(FileNotFoundError):
+                status = path.stat()
+                stamps[path] = (status.st_ino, status.st_mtime_ns, status.st_size)
     return stamps
 
 
 def _name(column: str) -> str:
     return f'"{column}"'
+
+
+def _pattern(path: Path) -> str:
+    """The path as DuckDB reads it, which takes every path for a glob pattern."""
+    return _quoted(escape(str(path)))
 
 
 def _quoted(text: str) -> str:

@@ -15,8 +15,10 @@ _REFERENCE = re.compile(r"\b(?:from|join)\s+([a-z_0-9]+)", re.IGNORECASE)
 
 def names(kind: str) -> tuple[str, ...]:
     """The statements of one kind (``views``), sorted, without folder and suffix."""
-    found = (entry.name.removesuffix(_SUFFIX) for entry in files(__name__).joinpath(kind).iterdir())
-    return tuple(sorted(name for name in found if name.isidentifier()))
+    folder = files(__name__).joinpath(kind)
+    found = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+    stems = (name.removesuffix(_SUFFIX) for name in found if name.endswith(_SUFFIX))
+    return tuple(sorted(stem for stem in stems if stem.isidentifier()))
 
 
 def statement(name: str, dialect: str | None = None) -> str:

@@ -1,6 +1,6 @@
 -- Helper: where the instants that the ledger and the domain list name stand on the calendar's grid.
--- Grain: one row per instant. Unit: numbers of grid points: floor_ordinal = the last at or before the
--- instant (-1 before the calendar), ordinal = the first at or after it. Zone: UTC.
+-- Grain: one row per instant. Zone: UTC. Unit: numbers of grid points: floor_ordinal = the last at
+-- or before the instant (-1 before the calendar), ordinal = the first at or after it.
 -- Rule: one pass over calendar and instants in order of time, so that an instant needs no row of
 -- its own in the calendar (a window may end where the calendar ends).
 WITH instants AS (

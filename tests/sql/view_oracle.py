@@ -43,9 +43,7 @@ class Oracle:
             if first <= point < last:
                 self._asked.add((domain, point))
 
-    def _state(
-        self, domain: str, point: datetime, row: Row, over: Rows, reach: datetime
-    ) -> str:
+    def _state(self, domain: str, point: datetime, row: Row, over: Rows, reach: datetime) -> str:
         states = {entry["state"] for entry in over}
         if any(e["state"] == "read" and e["fetched_at"] >= row["settles_at"] for e in over):
             return "settled"
