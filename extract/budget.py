@@ -2,8 +2,9 @@
 
 At most the quota of requests is sent in any ``window_s`` seconds (61, one more than the minute that
 the source counts); bursts are allowed, because the source allows them. A send counts until a window
-after its answer, so that no delay on the way can squeeze two windows into one. The state is one small
-SQLite file; a process that is killed leaves nothing behind that blocks the others.
+after its answer, so that no delay on the way can squeeze two windows into one. Who has to wait takes
+a ticket and is served in that order, whichever process it is in. The state is one small SQLite file;
+the ticket of a process that is killed lapses.
 """
 
 import contextlib
@@ -22,6 +23,7 @@ Sleeper = Callable[[float], bool]
 
 _SECOND = 1_000_000
 _POLL_S = 0.5
+_NO_TICKET = 2**63 - 1
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sends (
@@ -29,6 +31,10 @@ CREATE TABLE IF NOT EXISTS sends (
     account TEXT NOT NULL, endpoint TEXT NOT NULL, sent_at INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS sends_by_time ON sends (account, endpoint, sent_at);
+CREATE TABLE IF NOT EXISTS tickets (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL, endpoint TEXT NOT NULL, until INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS pauses (
     account TEXT NOT NULL, endpoint TEXT NOT NULL, until INTEGER NOT NULL,
     PRIMARY KEY (account, endpoint)
@@ -90,10 +96,11 @@ class Unmetered:
 
 
 class _Place(NamedTuple):
-    """A send that was entered (its number), or the microseconds until it is worth trying again."""
+    """A send that was entered (its number), or a ticket and the microseconds to wait with it."""
 
     wait: int = 0
     number: int | None = None
+    ticket: int | None = None
 
 
 class SqliteBudget:
@@ -123,6 +130,7 @@ class SqliteBudget:
         self._clock = clock
         self._sleep = sleep
         self._window = round(window_s * _SECOND)
+        self._grace = self._window // 30
         self._in_flight = _InFlight(in_flight, sleep)
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
@@ -137,9 +145,12 @@ class SqliteBudget:
             msg = f"a quota must be at least 1 request a minute, got {quota}"
             raise ValueError(msg)
         with self._in_flight.place():
-            while (place := self._take(account, endpoint, quota)).wait:
+            place = self._take((account, endpoint), quota, None)
+            while place.wait:
                 if self._sleep(place.wait / _SECOND):
+                    self._give_back(place.ticket)
                     raise Stopped
+                place = self._take((account, endpoint), quota, place.ticket)
             try:
                 yield
             finally:
@@ -156,24 +167,21 @@ class SqliteBudget:
         with self._lock:
             self._drop()
 
-    def _take(self, account: str, endpoint: str, quota: int) -> _Place:
-        """Enter a send just now, or say how long to wait before trying again."""
-        key = (account, endpoint)
+    def _take(self, key: tuple[str, str], quota: int, ticket: int | None) -> _Place:
+        """Enter a send just now, or take (keep) a ticket and say how long to wait with it."""
         with self._transaction() as connection:
             now = self._now()
             self._forgive_future(connection, key, now)
-            row = connection.execute(
-                "SELECT until FROM pauses WHERE account = ? AND endpoint = ?", key
-            ).fetchone()
-            if row is not None and row[0] > now:
-                return _Place(wait=int(row[0]) - now)
-            row = connection.execute(
-                "SELECT sent_at FROM sends WHERE account = ? AND endpoint = ?"
-                " ORDER BY sent_at DESC LIMIT 1 OFFSET ?",
-                (*key, quota - 1),
-            ).fetchone()
-            if row is not None and now - row[0] < self._window:
-                return _Place(wait=int(row[0]) + self._window - now)
+            wait = self._wait(connection, key, quota, ticket, now)
+            if wait > 0:
+                until = now + wait + self._grace
+                connection.execute(
+                    "REPLACE INTO tickets (id, account, endpoint, until) VALUES (?, ?, ?, ?)",
+                    (ticket, *key, until),
+                )
+                row = connection.execute("SELECT last_insert_rowid()").fetchone()
+                return _Place(wait, ticket=ticket if ticket is not None else int(row[0]))
+            connection.execute("DELETE FROM tickets WHERE id = ?", (ticket,))
             connection.execute(
                 "DELETE FROM sends WHERE account = ? AND endpoint = ? AND sent_at <= ?",
                 (*key, now - self._window),
@@ -182,6 +190,39 @@ class SqliteBudget:
                 "INSERT INTO sends (account, endpoint, sent_at) VALUES (?, ?, ?)", (*key, now)
             )
             return _Place(number=entered.lastrowid)
+
+    def _wait(
+        self,
+        connection: sqlite3.Connection,
+        key: tuple[str, str],
+        quota: int,
+        ticket: int | None,
+        now: int,
+    ) -> int:
+        """Microseconds until there is a place for everybody who came before, and for this one."""
+        row = connection.execute(
+            "SELECT until FROM pauses WHERE account = ? AND endpoint = ?", key
+        ).fetchone()
+        if row is not None and row[0] > now:
+            return int(row[0]) - now
+        # A waiter that was killed does not come back for its ticket: after its time it counts no more.
+        connection.execute("DELETE FROM tickets WHERE until <= ?", (now,))
+        (before,) = connection.execute(
+            "SELECT count(*) FROM tickets WHERE account = ? AND endpoint = ? AND id < ?",
+            (*key, ticket if ticket is not None else _NO_TICKET),
+        ).fetchone()
+        row = connection.execute(
+            "SELECT sent_at FROM sends WHERE account = ? AND endpoint = ?"
+            " ORDER BY sent_at DESC LIMIT 1 OFFSET ?",
+            (*key, max(quota - 1 - before, 0)),
+        ).fetchone()
+        wait = 0 if row is None else max(0, int(row[0]) + self._window - now)
+        return wait if before < quota else max(wait, self._grace)
+
+    def _give_back(self, ticket: int | None) -> None:
+        if ticket is not None:
+            with contextlib.suppress(SinkError), self._transaction() as connection:
+                connection.execute("DELETE FROM tickets WHERE id = ?", (ticket,))
 
     def _answered(self, number: int | None) -> None:
         """Date a send by its answer: the source counted it somewhere in between."""
@@ -201,6 +242,8 @@ class SqliteBudget:
             "UPDATE pauses SET until = ? WHERE account = ? AND endpoint = ? AND until > ?",
             (now + self._window, *key, now + self._window),
         )
+        latest = now + self._window + self._grace
+        connection.execute("UPDATE tickets SET until = ? WHERE until > ?", (latest, latest))
 
     def _now(self) -> int:
         return round(self._clock() * _SECOND)

@@ -172,6 +172,44 @@ def test_a_stop_ends_the_wait(budget, time):
     send(budget, 1)
 
 
+def test_who_waits_longer_is_served_first(tmp_path, time):
+    """A newcomer may not take the place that somebody has been waiting for."""
+    served = []
+    newcomer = SqliteBudget(tmp_path / "rate.sqlite", clock=time, sleep=time.sleep)
+
+    def held_up(seconds):
+        time.now += seconds
+        if not served:
+            time.now += 0.1
+            send(newcomer, 1)
+            served.append(time.now - start)
+        return False
+
+    waiter = SqliteBudget(tmp_path / "rate.sqlite", clock=time, sleep=held_up)
+    send(waiter, 1)
+    start = time.now
+    send(waiter, 1)
+    # At 61.1 s there was a free place, but it was the waiter's until its ticket lapsed.
+    assert served == [pytest.approx(61 + 61 / 30, abs=61 / 30)]
+    assert served[0] >= 61 + 61 / 30
+
+
+def test_the_ticket_of_a_killed_waiter_lapses(tmp_path, time):
+    """It holds up one place for one window at most."""
+
+    def killed(seconds):
+        raise KeyboardInterrupt
+
+    dying = SqliteBudget(tmp_path / "rate.sqlite", clock=time, sleep=killed)
+    send(dying, 1)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            send(dying, 1)
+    start = time.now
+    send(SqliteBudget(tmp_path / "rate.sqlite", clock=time, sleep=time.sleep), 1)
+    assert time.now - start <= 61 + 2 * 61 / 30
+
+
 def test_a_send_that_was_stopped_is_not_counted(budget, time):
     """Only what is sent uses the quota."""
     send(budget, 1)

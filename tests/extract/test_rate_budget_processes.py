@@ -79,7 +79,7 @@ def test_processes_share_the_quota_and_none_starves(workers):
     for number, at in enumerate(merged[QUOTA:]):
         assert at - merged[number] > short
     assert len(merged) >= 0.9 * QUOTA * 2.5 / WINDOW_S
-    assert min(len(found) for found in each) >= len(merged) / 3 / 4
+    assert min(len(found) for found in each) >= len(merged) / 3 / 2
 
 
 def test_a_killed_process_leaves_nothing_behind(workers, tmp_path):
