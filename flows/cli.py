@@ -140,10 +140,17 @@ def serve(
     ),
 ) -> int:
     """Run nightly on a schedule, in this process (Prefect)."""
-    from flows import ingest
+    from flows.local_server import local_server
+    from flows.settings import prefect_is_configured
 
     loaded = call.load_settings()
-    ingest.serve_nightly(loaded, dict(call.flags), cron)
+    with contextlib.ExitStack() as stack:
+        if not prefect_is_configured():
+            call.say("No Prefect API is configured: starting a server on this machine.")
+            stack.enter_context(local_server())
+        from flows import ingest
+
+        ingest.serve_nightly(loaded, dict(call.flags), cron)
     return EXIT_OK
 
 
@@ -270,7 +277,9 @@ def standin(
     except SwitchError as error:
         raise ConfigError(f"--switch: {error}.", "Give NAME=VALUE.") from error
     except OSError as error:
-        raise ConfigError(f"Port {port} cannot be used: {error.strerror}.", "Give another.") from error
+        raise ConfigError(
+            f"Port {port} cannot be used: {error.strerror}.", "Give another."
+        ) from error
 
 
 @app.command()

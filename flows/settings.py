@@ -293,3 +293,8 @@ def only(values: Mapping[str, str]) -> Iterator[None]:
         for name in given:
             del os.environ[name]
         os.environ.update(ours)
+
+
+def use_prefect_api(url: str) -> None:
+    """Make this the Prefect API of this process and its children."""
+    os.environ["PREFECT_API_URL"] = url

@@ -71,8 +71,6 @@ def credentials_of(settings: Settings) -> "Credentials":
     Raises:
         ConfigError: none, two kinds, or half of one.
     """
-    from extract.credentials import TokenCredentials
-
     kinds = [
         name
         for name, given in (

@@ -57,7 +57,11 @@ def ledger(warehouse):
 
 @pytest.mark.parametrize(
     "engine",
-    ["loop", "direct", pytest.param("prefect", marks=[pytest.mark.prefect, pytest.mark.timeout(400)])],
+    [
+        "loop",
+        "direct",
+        pytest.param("prefect", marks=[pytest.mark.prefect, pytest.mark.timeout(400)]),
+    ],
 )
 def test_every_engine_does_the_same(live, standin, engine, request):
     """Requests, rows and ledger are those of the plain loop, and the rows are the source's."""
@@ -79,8 +83,9 @@ def test_the_flow_reads_well_in_prefect(live, standin, prefect_server):
     """Tasks are named by window and domains; the summary is an artifact; no secret is a parameter."""
     import asyncio
 
-    from flows import ingest
     from prefect.client.orchestration import get_client
+
+    from flows import ingest
 
     ingest.run_flow(Job("nightly", as_of=NIGHT), threading.Event(), Silent())
 
@@ -109,17 +114,23 @@ def test_a_mistake_in_a_flow_is_a_sentence(live, prefect_server, monkeypatch):
 
 @pytest.mark.prefect
 @pytest.mark.timeout(400)
-def test_slices_that_fail_make_the_flow_fail_after_the_others_are_kept(live, standin, prefect_server):
+def test_slices_that_fail_make_the_flow_fail_after_the_others_are_kept(
+    live, standin, prefect_server
+):
     """An orchestrator must notice; what was read is committed."""
     standin.faults([{"kind": "not_json", "operation": "traffic", "domain": "play002.example.com"}])
-    outcome = live("backfill", "--start", "2026-02-01", "--engine", "prefect", "--json", as_of=NIGHT)
+    outcome = live(
+        "backfill", "--start", "2026-02-01", "--engine", "prefect", "--json", as_of=NIGHT
+    )
     assert outcome.code == 5
     assert outcome.document["rows_fetched"] > 0
 
 
 def test_a_dead_prefect_api_is_named(live, monkeypatch):
     """Exit 1, with the remedy; nothing hangs."""
-    outcome = live_process("nightly", "--engine", "prefect", PREFECT_API_URL="http://127.0.0.1:9/api")
+    outcome = live_process(
+        "nightly", "--engine", "prefect", PREFECT_API_URL="http://127.0.0.1:9/api"
+    )
     assert outcome.returncode == 1
     assert "PREFECT_API_URL" in outcome.stderr
     assert "Traceback" not in outcome.stderr
@@ -143,12 +154,18 @@ def live_process(*arguments, **environment):
         (None, {}, "direct"),
         (None, {"PREFECT_API_URL": "http://127.0.0.1:4200/api"}, "prefect"),
         ('active = "x"\n[profiles.x]\nPREFECT_API_URL = "http://h/api"', {}, "prefect"),
-        ('active = "x"\n[profiles.x]\n[profiles.y]\nPREFECT_API_URL = "http://h/api"', {}, "direct"),
+        (
+            'active = "x"\n[profiles.x]\n[profiles.y]\nPREFECT_API_URL = "http://h/api"',
+            {},
+            "direct",
+        ),
         ('active = "x"\n[profiles.y]\nPREFECT_API_URL = "u"', {"PREFECT_PROFILE": "y"}, "prefect"),
         ("not toml [", {}, "direct"),
     ],
 )
-def test_auto_is_prefect_where_an_api_is_configured(monkeypatch, tmp_path, profiles, variables, engine):
+def test_auto_is_prefect_where_an_api_is_configured(
+    monkeypatch, tmp_path, profiles, variables, engine
+):
     """By variable or by profile, found out without importing Prefect."""
     for name in ("PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH"):
         monkeypatch.delenv(name, raising=False)

@@ -1,6 +1,6 @@
 """The whole way against the stand-in; the warehouse is read back with plain DuckDB, not through us."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import duckdb
 import pytest
@@ -275,7 +275,9 @@ def test_a_source_that_omits_idle_points_settles_after_two_reads(live, night):
 
 def test_a_start_behind_the_edge_is_out_of_reach_and_not_lost(live, night):
     """A wish is not a loss."""
-    plan = live.json("plan", "--start", "2025-01-01", "--domain", "play001.example.com", as_of=night)
+    plan = live.json(
+        "plan", "--start", "2025-01-01", "--domain", "play001.example.com", as_of=night
+    )
     assert plan["lost"] == []
     assert [item["window_start"] for item in plan["out_of_reach"]] == ["2024-12-31T16:00:00Z"]
     assert plan["requests"] == 3

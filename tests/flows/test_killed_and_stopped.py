@@ -1,4 +1,4 @@
-"""Runs that are killed or asked to stop, as processes of their own; the next run does exactly the rest."""
+"""Runs that are killed or asked to stop, as processes of their own: the next one does the rest."""
 
 import os
 import random

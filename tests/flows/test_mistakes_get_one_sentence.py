@@ -48,7 +48,10 @@ def refused(outcome, code, *words):
         (["plan", "--no-such-flag"], ["--no-such-flag"]),
         (["no-such-command"], ["no-such-command"]),
         (["expiring", "--within", "soon"], ["--within", "soon"]),
-        (["backfill", "--as-of", "2026-03-01", "--endpoint", "https://live.example.com"], ["--as-of"]),
+        (
+            ["backfill", "--as-of", "2026-03-01", "--endpoint", "https://live.example.com"],
+            ["--as-of"],
+        ),
         (["sql", "DROP TABLE traffic"], []),
         (["sql", "SELECT 1", "--csv", "--json"], []),
         (["backfill", "--warehouse", "mysql://root@localhost/x"], ["WAREHOUSE", "mysql"]),
@@ -61,9 +64,11 @@ def refused(outcome, code, *words):
 )
 def test_a_wrong_argument_is_named(live, arguments, words):
     """Exit 2; what was wrong and the remedy."""
-    run = [*arguments, "--engine", "direct"] if arguments[0] == "backfill" and (
-        "--engine" not in arguments
-    ) else arguments
+    run = (
+        [*arguments, "--engine", "direct"]
+        if arguments[0] == "backfill" and ("--engine" not in arguments)
+        else arguments
+    )
     outcome = live(*run)
     assert outcome.out == "" or "--json" in arguments
     refused(outcome, 2, *words)
@@ -78,7 +83,10 @@ def test_a_wrong_argument_is_named(live, arguments, words):
         ({"LIVE_TRAFFIC_TOKEN": ""}, ["No credentials"]),
         ({"LIVE_TRAFFIC_TOKEN": "", "LIVE_TRAFFIC_AK": "x"}, ["half"]),
         ({"LIVE_TRAFFIC_AK": "x", "LIVE_TRAFFIC_SK": SECRET}, ["Two kinds"]),
-        ({"LIVE_TRAFFIC_TOKEN": "", "LIVE_TRAFFIC_TOKEN_FILE": "/no/such"}, ["TOKEN_FILE", "/no/such"]),
+        (
+            {"LIVE_TRAFFIC_TOKEN": "", "LIVE_TRAFFIC_TOKEN_FILE": "/no/such"},
+            ["TOKEN_FILE", "/no/such"],
+        ),
         ({"LIVE_TRAFFIC_CONFIG": "/no/such.toml"}, ["LIVE_TRAFFIC_CONFIG"]),
         ({"LIVE_TRAFFIC_SPAN": "7m"}, ["SPAN"]),
         ({"LIVE_TRAFFIC_RETENTION": "1h"}, ["RETENTION"]),
@@ -294,7 +302,9 @@ def test_planted_secrets_appear_nowhere(live, monkeypatch, tmp_path):
             talk += outcome.out + outcome.err
     assert "slice loaded" in talk, "debug logging was on"
     left = b"".join(
-        path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and not path.is_symlink()
+        path.read_bytes()
+        for path in tmp_path.rglob("*")
+        if path.is_file() and not path.is_symlink()
     )
     for secret in secrets:
         assert secret not in talk

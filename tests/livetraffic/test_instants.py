@@ -33,7 +33,9 @@ def test_a_naive_instant_is_refused_with_the_remedy(text):
     assert "Asia/Shanghai" in caught.value.remedy
 
 
-@pytest.mark.parametrize("text", ["", "now", "2026-13-01", "01.03.2026", "2026-02-30", "0001-01-01"])
+@pytest.mark.parametrize(
+    "text", ["", "now", "2026-13-01", "01.03.2026", "2026-02-30", "0001-01-01"]
+)
 def test_what_is_no_date_is_refused(text):
     """The flag and the text are in the sentence, also for dates that no clock can hold."""
     try:
