@@ -83,17 +83,33 @@ def connect(root: Path) -> duckdb.DuckDBPyConnection:
         ConfigError: there is no warehouse at ``root``.
         SinkError: its files cannot be read.
     """
-    home = root.absolute()
-    tables = [f"CREATE VIEW {table.name} AS {_source(home, table)}" for table in TABLES]
-    connection = duckdb.connect(":memory:")
+    connection = _confined(root)
     try:
-        for statement in (*_settings(home), *tables):
-            connection.execute(statement)
+        _furnish(connection, root)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _confined(root: Path) -> duckdb.DuckDBPyConnection:
+    """An empty DuckDB that can reach nothing but the files under ``root``."""
+    connection = duckdb.connect(":memory:")
+    for setting in _settings(root.absolute()):
+        connection.execute(setting)
+    return connection
+
+
+def _furnish(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
+    """Create the tables, as views of the warehouse's files, and the views over them."""
+    home = root.absolute()
+    sources = [(table.name, _source(home, table)) for table in TABLES]
+    try:
+        for name, source in sources:
+            connection.execute(f"CREATE VIEW {name} AS {source}")
         install_views(connection)
     except duckdb.Error as error:
-        connection.close()
         raise _unreadable(home, error) from error
-    return connection
 
 
 def install_views(connection: duckdb.DuckDBPyConnection) -> None:
@@ -152,9 +168,10 @@ def _facts(home: Path) -> str:
 
 
 def _answered(root: Path, statement: str) -> pa.Table:
-    with connect(root) as connection:
+    with _confined(root) as connection:
         try:
             _check_reading(connection, statement)
+            _furnish(connection, root)
             return _narrowed(connection.sql(statement).to_arrow_table())
         except duckdb.Error as error:
             raise _refusal(connection, error) from error

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from livetraffic.ledger import Entry, fold
+from livetraffic.window import Window, to_seconds
 from tests.sql.local_grid import calendar
 from tests.sql.view_oracle import PUBLIC, Oracle
 from tests.sql.warehouses import duckdb_in_memory
@@ -15,6 +17,7 @@ from tests.sql.warehouses import duckdb_in_memory
 Rows = list[dict[str, Any]]
 
 SETTLE = 6 * 3600
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 GRIDS = {
     # Zone and the stretch of UTC time that the calendar holds: a month's end, mostly with a change.
     "fall back": ("America/New_York", "2026-10-30T06:00", "2026-11-03T06:00", 300),
@@ -124,3 +127,29 @@ def test_views_agree_with_the_oracle(seed: int, grid: str, tmp_path: Path) -> No
     for view in PUBLIC:
         expected = getattr(oracle, view)()
         assert _comparable(answer(f"SELECT * FROM {view}")) == _comparable(expected), view
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_coverage_is_the_twin_of_the_ledgers_fold(grid: str, tmp_path: Path) -> None:
+    """As many points settled and read, domain by domain, as ``livetraffic.ledger`` folds."""
+    _, tables = _warehouse(77, grid)
+    step = GRIDS[grid][3]
+    folded = fold((_entry(row) for row in tables["load_ledger"]), settle_after=SETTLE, step=step)
+    sums = duckdb_in_memory(tmp_path, tables)(
+        "SELECT domain, sum(settled) AS settled, sum(settled + provisional) AS reads"
+        " FROM coverage_grid GROUP BY domain"
+    )
+    assert {row["domain"]: (int(row["settled"]), int(row["reads"])) for row in sums} == {
+        domain: (_points(coverage.settled, step), _points(coverage.read, step))
+        for domain, coverage in folded.items()
+    }
+
+
+def _entry(row: dict[str, Any]) -> Entry:
+    start, end = to_seconds(row["window_start"]), to_seconds(row["window_end"])
+    fetched = (row["fetched_at"] - EPOCH) // timedelta(microseconds=1)
+    return Entry(row["domain"], start, end, row["state"], 0, 0, 0, "", "", "", "", fetched, "")
+
+
+def _points(windows: Sequence[Window], step: int) -> int:
+    return sum(window.points(step) for window in windows)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -14,7 +15,7 @@ from load.reading import install_views, query
 
 Row = Mapping[str, object]
 Tables = Mapping[str, Sequence[Row]]
-Answer = Callable[[str], list[dict[str, object]]]
+Answer = Callable[[str], list[dict[str, Any]]]
 
 _ARROW: dict[Kind, pa.DataType] = {
     Kind.TEXT: pa.string(),
