@@ -6,6 +6,7 @@ and nothing is retried here.
 """
 
 import threading
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -186,6 +187,8 @@ def serve_nightly(settings: Settings, flags: dict[str, Any], cron: str) -> None:
             "Give five fields, such as '15 3 * * *' for a quarter past three every night.",
         ) from error
     given = {name: value for name, value in flags.items() if value is not None}
+    # Prefect 3.8.8 says this of itself when it is stopped by a signal.
+    warnings.filterwarnings("ignore", message="coroutine 'Runner.astop' was never awaited")
     nightly.serve(
         name="nightly",
         schedule=schedule,

@@ -53,8 +53,8 @@ class LineProgress:
         """As ``Progress.planned``."""
         self._total = len(batches)
         self._console.print(
-            f"{len(outlook.slices):,} requests due in {len(batches)} batches "
-            f"for {len(outlook.wanted)} domains."
+            f"{len(outlook.slices):,} requests due for {len(outlook.wanted):,} domains, "
+            f"in {len(batches):,} batch{'' if len(batches) == 1 else 'es'}."
         )
 
     def slice_done(self, rows: int, *, failed: bool) -> None:

@@ -32,7 +32,8 @@ MOST_ROWS = 20
 
 def _console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else WIDTH, highlight=False)
+    piped = not stream.isatty()
+    return Console(file=stream, width=WIDTH if piped else None, highlight=False, soft_wrap=piped)
 
 
 def _table(*columns: str, right: Sequence[str] = ()) -> Table:
