@@ -115,16 +115,17 @@ def roll_forward(root: Path) -> None:
     moves = _journal(root)
     if not moves:
         return
+    _make_directories(root, moves.values())
     for temporary, target in moves.items():
         _put(root, root / temporary, root / target)
-    for directory in sorted(_directories(root, moves.values())):
+    for directory in sorted({(root / target).parent for target in moves.values()}):
         _fsync_directory(directory)
+    _fsync_directory(root)
     (root / JOURNAL).unlink()
     _fsync_directory(root)
 
 
 def _put(root: Path, temporary: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
         temporary.replace(target)
     except FileNotFoundError:
@@ -179,8 +180,13 @@ def _temporaries(root: Path) -> Iterator[Path]:
             yield path
 
 
-def _directories(root: Path, targets: Iterable[str]) -> set[Path]:
-    return {root / parent for target in targets for parent in PurePosixPath(target).parents}
+def _make_directories(root: Path, targets: Iterable[str]) -> None:
+    """Make them durable before anything is moved in: a file must not be lost with its directory."""
+    parents = {root / parent for target in targets for parent in PurePosixPath(target).parents}
+    for directory in sorted(parents):
+        directory.mkdir(exist_ok=True)
+    for directory in sorted(parents):
+        _fsync_directory(directory)
 
 
 def _sealed(stream: IO[bytes]) -> None:

@@ -3,16 +3,16 @@
 A new sink is one line in ``STORES`` and one function that reads its tables by another road.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from functools import cache
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from livetraffic.domain import Domain
@@ -30,6 +30,9 @@ SENT = 1_772_000_000_000_000
 LOADED_AT = datetime(2026, 3, 1, 4, 5, 6, 789, tzinfo=UTC)
 RUN = "run-1"
 
+MICRO = 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 Key = tuple[str, int]
 
 
@@ -45,6 +48,8 @@ class Contents:
     """In any order."""
     domains: list[Domain] = field(default_factory=list)
     calendar: list[tuple[int, int, int, date, int, str, str, int]] = field(default_factory=list)
+    settings: tuple[object, ...] = ()
+    """Format version, step, zone and age of settling."""
 
     @property
     def values(self) -> dict[Key, int]:
@@ -67,82 +72,75 @@ class Store:
     trace: Callable[[Path], object]
 
 
-@cache
-def _duckdb() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_external_file_cache = false")
-    connection.execute("SET parquet_metadata_cache = false")
-    connection.execute("SET threads = 1")
-    return connection
-
-
 def read_parquet_files(root: Path) -> Contents:
-    """The warehouse's files through DuckDB, which knows nothing of this program.
+    """The warehouse's files, one by one, through Arrow.
 
     Raises:
-        AssertionError: a key stands twice, or a row is in the file of another month.
+        AssertionError: a key stands twice, a file is out of order, or a row is in another's month.
     """
-    with _duckdb().cursor() as connection:
-
-        def rows(name: str, columns: str) -> list[tuple[Any, ...]]:
-            pattern = root / name
-            if not list(root.glob(name)):
-                return []
-            statement = f"SELECT {columns} FROM read_parquet('{pattern}', hive_partitioning=true)"
-            return connection.execute(statement).fetchall()
-
-        traffic = rows(
-            "traffic/*/data.parquet",
-            "domain, epoch_us(timestamp), traffic_bytes, source, epoch_us(loaded_at),"
-            " month, strftime(timestamp, '%Y-%m')",
-        )
-        revisions = rows(
-            "traffic_revisions/*/data.parquet",
-            "domain, epoch_us(timestamp), epoch_us(revised_at), old_bytes, new_bytes, run_id,"
-            " month, strftime(revised_at, '%Y-%m')",
-        )
-        ledger = rows(
-            "load_ledger/*/data.parquet",
-            "domain, epoch_us(window_start) // 1000000, epoch_us(window_end) // 1000000, state,"
-            " points, expected_points, traffic_bytes, source, account, project_id, region,"
-            " epoch_us(fetched_at), run_id, detail, month, strftime(fetched_at, '%Y-%m')",
-        )
-        domains = rows(
-            "domains.parquet",
-            "domain, domain_type, status, service_area, related_domain,"
-            " epoch_us(create_time) // 1000000, account, project_id, region,"
-            " epoch_us(first_seen) // 1000000, epoch_us(last_seen) // 1000000,"
-            " epoch_us(unlisted_since) // 1000000",
-        )
-        calendar = rows(
-            "calendar.parquet",
-            "epoch_us(timestamp) // 1000000, ordinal, epoch_us(hour_start) // 1000000, local_date,"
-            " local_hour, local_week, local_month, epoch_us(settles_at) // 1000000",
-        )
-    assert all(row[-1] == row[-2] for row in traffic + revisions + ledger)
-    assert all(row[1] % 1_000_000 == 0 for row in traffic + revisions)
+    traffic = _rows(root, "traffic", "timestamp")
     assert len({row[:2] for row in traffic}) == len(traffic)
+    revisions = _rows(root, "traffic_revisions", "revised_at")
     assert len({row[:3] for row in revisions}) == len(revisions)
-    _check_files(root)
     return Contents(
-        {(row[0], row[1] // 1_000_000): (row[2], row[3], row[4]) for row in traffic},
-        sorted((row[0], row[1] // 1_000_000, *row[2:6]) for row in revisions),
-        [Entry(*row[:14]) for row in ledger],
-        [Domain(*row) for row in domains],
-        calendar,
+        {(row[0], row[1] // MICRO): (row[2], row[3], row[4]) for row in traffic},
+        sorted((row[0], row[1] // MICRO, *row[2:6]) for row in revisions),
+        [
+            Entry(row[0], row[1] // MICRO, row[2] // MICRO, *row[3:])
+            for row in _rows(root, "load_ledger", "fetched_at")
+        ],
+        [Domain(*map(_seconds, row)) for row in _file_rows(root / "domains.parquet")],
+        [tuple(map(_seconds, row)) for row in _file_rows(root / "calendar.parquet")],
+        _settings(root / "warehouse.json"),
     )
 
 
-def _check_files(root: Path) -> None:
-    """What must hold of every file, whatever is in it."""
-    for path in root.glob("*/month=*/*"):
+def _settings(path: Path) -> tuple[object, ...]:
+    if not path.exists():
+        return ()
+    names = ("format_version", "step_seconds", "timezone", "settle_after_seconds")
+    content = json.loads(path.read_bytes())
+    return tuple(content[name] for name in names)
+
+
+def _rows(root: Path, table: str, month_of: str) -> list[tuple[Any, ...]]:
+    found: list[tuple[Any, ...]] = []
+    for path in sorted((root / table).glob("*/*")):
         assert path.name == "data.parquet"
-    for path in root.glob("traffic/*/data.parquet"):
-        table = pq.ParquetFile(path).read(columns=["domain", "timestamp"])
-        columns = [column.to_pylist() for column in table.columns]
-        keys = list(zip(*columns, strict=True))
-        assert keys == sorted(keys)
+        rows = _file_rows(path)
+        column = pq.read_schema(path).names.index(month_of)
+        months = {_EPOCH + timedelta(microseconds=int(row[column])) for row in rows}
+        assert {f"month={month:%Y-%m}" for month in months} == {path.parent.name}
+        if table == "traffic":
+            assert [row[:2] for row in rows] == sorted({row[:2] for row in rows})
+        found += [
+            tuple(int(value) if type(value) is Microseconds else value for value in row)
+            for row in rows
+        ]
+    return found
+
+
+class Microseconds(int):
+    """An instant, told from other integers."""
+
+
+def _seconds(value: Any) -> Any:
+    return int(value) // MICRO if isinstance(value, Microseconds) else value
+
+
+def _file_rows(path: Path) -> list[tuple[Any, ...]]:
+    if not path.exists():
+        return []
+    with pq.ParquetFile(path) as file:
+        columns = [_column(column) for column in file.read(use_threads=False).columns]
+    return list(zip(*columns, strict=True))
+
+
+def _column(column: Any) -> list[Any]:
+    if column.type == pa.timestamp("us", tz="UTC"):
+        numbers = column.cast(pa.int64()).to_pylist()
+        return [None if number is None else Microseconds(number) for number in numbers]
+    return list(column.to_pylist())
 
 
 def trace_of_files(root: Path) -> object:

@@ -116,6 +116,7 @@ def test_another_age_of_settling_moves_the_calendar(
     assert [row[:7] for row in after] == [row[:7] for row in before]
     assert [row[7] - row[0] for row in before] == [STEP + SETTLE_AFTER] * len(before)
     assert [row[7] - row[0] for row in after] == [STEP + 3600] * len(after)
+    assert contents().settings == (1, STEP, ZONE, 3600)
 
 
 # -------------------------------------------------------------------------------------- calendar

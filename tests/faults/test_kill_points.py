@@ -1,0 +1,137 @@
+"""A process killed before any of its durable steps leaves the old warehouse or the new one.
+
+``kill``: the process dies. ``power``: everything that was not synced is lost as well. ``chance``:
+of what was not synced, some is lost and some is not, as a disk without power will have it.
+"""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from load.parquet import ParquetSink
+from tests.contract.stores import SETTLE_AFTER, ZONE, Contents, read_parquet_files
+from tests.faults.scenarios import SCENARIOS, STEP, before
+from tests.faults.twins import GUARDS
+
+FILES = {"warehouse.json", "calendar.parquet", "domains.parquet", "data.parquet"}
+LOCKS = {".commit.lock", ".run.lock"}
+MODES = ["kill", "power", "chance"]
+ONE_COMMIT = [name for name in SCENARIOS if name != "create"]
+
+
+def killed_everywhere(
+    tmp_path: Path, scenario: str, mode: str, *, twin: str = ""
+) -> tuple[Contents, Contents, list[Path]]:
+    """The warehouse before, after, and the killed ones in order of the step."""
+    base, out, undisturbed = tmp_path / "base", tmp_path / "out", tmp_path / "undisturbed"
+    before(scenario, base)
+    before(scenario, undisturbed)
+    SCENARIOS[scenario](undisturbed)
+    out.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults.killing", base, out, scenario, mode, twin],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    killed = [out / str(step + 1) for step in range(int(done.stdout) + 1)]
+    return contents(base), contents(undisturbed), killed
+
+
+def contents(root: Path) -> Contents:
+    found = read_parquet_files(root)
+    return replace(found, ledger=sorted(found.ledger), domains=sorted(found.domains))
+
+
+def recovered(root: Path) -> Contents:
+    """What is there once the next run has begun, as a reader sees it."""
+    settings = read_parquet_files(root).settings  # and every file is whole before the recovery
+    settle_after = settings[-1] if settings else SETTLE_AFTER
+    assert isinstance(settle_after, int)
+    ParquetSink(root).prepare(step=STEP, timezone=ZONE, settle_after=settle_after)
+    return contents(root)
+
+
+def orphans(root: Path) -> list[str]:
+    """Files that no warehouse should hold."""
+    return [
+        str(path.relative_to(root))
+        for path in root.rglob("*")
+        if path.is_file() and path.name not in FILES | LOCKS
+    ]
+
+
+def check_old_or_new(root: Path, old: Contents, new: Contents) -> bool:
+    """Hold one killed warehouse against the promise; True when the commit had happened."""
+    found = recovered(root)
+    assert found in (old, new)
+    assert orphans(root) == []
+    return found == new
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("scenario", ONE_COMMIT)
+def test_a_kill_before_any_step_leaves_old_or_new(tmp_path: Path, scenario: str, mode: str) -> None:
+    old, new, killed = killed_everywhere(tmp_path, scenario, mode)
+    assert old != new
+    assert len(killed) > 10
+    happened = []
+    for root in killed:
+        happened.append(check_old_or_new(root, old, new))
+        SCENARIOS[scenario](root)  # the next run does what is left
+        assert contents(root) == new
+        assert orphans(root) == []
+    assert not happened[0]
+    assert happened[-1], "what was reported as done must stay"
+    if mode != "chance":
+        assert happened == sorted(happened)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_kill_while_the_warehouse_is_made(tmp_path: Path, mode: str) -> None:
+    """Two commits: the warehouse, then its calendar."""
+    _, new, killed = killed_everywhere(tmp_path, "create", mode)
+    assert len(killed) > 15
+    for root in killed:
+        found = recovered(root)
+        assert found.settings == new.settings
+        assert found.calendar in ([], new.calendar)
+        SCENARIOS["create"](root)
+        assert contents(root) == new
+        assert orphans(root) == []
+
+
+def test_a_finished_batch_survives_a_power_cut(tmp_path: Path) -> None:
+    _, new, killed = killed_everywhere(tmp_path, "first_load", "power")
+    assert contents(killed[-1]) == new
+
+
+@pytest.mark.parametrize(
+    ("guard", "mode"),
+    [
+        ("new files are synced before the journal speaks of them", "power"),
+        ("directories are synced", "chance"),
+        ("a commit has a journal", "kill"),
+    ],
+)
+def test_without_its_guard_a_kill_leaves_damage(tmp_path: Path, guard: str, mode: str) -> None:
+    old, new, killed = killed_everywhere(tmp_path, "revise", mode, twin=guard)
+    damaged = 0
+    for root in killed:
+        try:
+            check_old_or_new(root, old, new)
+        except Exception:  # noqa: BLE001 - whatever it is, the test above would have failed
+            damaged += 1
+    assert damaged
+
+
+def test_without_the_roll_forward_a_kill_leaves_damage(tmp_path: Path) -> None:
+    old, new, killed = killed_everywhere(tmp_path, "revise", "kill")
+    with GUARDS["a journal is rolled forward"]():
+        seen = [recovered(root) for root in killed]
+    assert any(found not in (old, new) for found in seen)
