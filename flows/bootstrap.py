@@ -25,7 +25,6 @@ class Deps:
     rules: Rules
     configured: tuple[str, ...]
     account: str
-    idle: str
     timezone: str
     clock: Clock
     stop: threading.Event
@@ -61,7 +60,6 @@ def connect(
         rules=rules,
         configured=settings.domains,
         account=account_of(settings),
-        idle=settings.idle,
         timezone=settings.timezone,
         clock=clock,
         stop=stopping,

@@ -63,4 +63,6 @@ def gaps(sink: Sink, rules: Rules, now: int, within: int, names: Sequence[str]) 
     """What was never read and is forgotten by the source within so many seconds, earliest first."""
     domains = [d for d in sink.domains() if not names or d.domain in names]
     outlook = look(sink, domains, rules, now=now)
-    return plan.at_risk(outlook.wanted, outlook.coverage, rules.limits, now + within)
+    return plan.at_risk(
+        outlook.wanted, outlook.coverage, rules.limits, now + within, may_omit=outlook.may_omit
+    )

@@ -155,7 +155,7 @@ class Loader:
             expected=owed,
             absent=coverage.absent,
             zero_filling=rules.limits.source in outlook.zero_filling,
-            idle=self._deps.idle,
+            idle=rules.idle,
             settle_after=rules.settle_after,
             step=rules.step,
             stamp=self._stamp,

@@ -24,11 +24,21 @@ from load.sink import Sink
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The arithmetic of one warehouse: step and settle age in seconds, limits of its source."""
+    """The arithmetic of one warehouse: step and settle age in seconds, limits of its source.
+
+    ``idle`` is what an absent point means: ``auto``, ``zero`` or ``omit``.
+    """
 
     step: int
     settle_after: int
     limits: Limits
+    idle: str = "auto"
+
+    def may_omit(self, zero_filling: frozenset[str]) -> bool:
+        """Whether the source may leave out idle points, given those that have proved to fill."""
+        if self.idle == "auto":
+            return self.limits.source not in zero_filling
+        return self.idle == "omit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,11 @@ class Outlook:
     """Wanted, never read, expired, and not noted yet."""
     out_of_reach: list[Slice]
     """Asked for by the user, never read, and behind the retention edge."""
+
+    @property
+    def may_omit(self) -> bool:
+        """Whether an absent point may be an idle one, as far as is known."""
+        return self.rules.may_omit(self.zero_filling)
 
     def of(self, domain: str) -> Coverage:
         """The coverage of a domain, empty when the ledger does not know it."""
@@ -77,6 +92,7 @@ def look(
         settle_after=rules.settle_after,
         step=step,
     )
+    zero_filling = zero_filling_sources(entries)
     wanted = _wanted(domains, coverage, limits.reach(now, step), asked, step)
     due = plan.due(wanted, {} if force else coverage, limits.span)
     return Outlook(
@@ -85,9 +101,21 @@ def look(
         domains={domain.domain: domain for domain in domains},
         wanted=wanted,
         coverage=coverage,
-        zero_filling=zero_filling_sources(entries),
+        zero_filling=zero_filling,
         slices=due,
-        lost=_lost(domains, coverage, rules, edge, since),
+        lost=[
+            Slice(domain.domain, window)
+            for domain in domains
+            for window in plan.lost(
+                domain,
+                coverage.get(domain.domain, NOTHING),
+                edge=edge,
+                since=since,
+                limits=limits,
+                step=step,
+                may_omit=rules.may_omit(zero_filling),
+            )
+        ],
         out_of_reach=_out_of_reach(domains, coverage, asked, edge),
     )
 
@@ -128,27 +156,6 @@ def _wanted(
         if parts:
             wanted[domain.domain] = parts[0]
     return wanted
-
-
-def _lost(
-    domains: Iterable[Domain],
-    coverage: dict[str, Coverage],
-    rules: Rules,
-    edge: int,
-    since: int | None,
-) -> list[Slice]:
-    return [
-        Slice(domain.domain, window)
-        for domain in domains
-        for window in plan.lost(
-            domain,
-            coverage.get(domain.domain, NOTHING),
-            edge=edge,
-            since=since,
-            limits=rules.limits,
-            step=rules.step,
-        )
-    ]
 
 
 def _out_of_reach(

@@ -113,7 +113,13 @@ def _summary(
     now = _now(deps)
     after = look(deps.sink, list(before.domains.values()), deps.rules, now=now, asked=request.asked)
     loader.note(after.lost)
-    expiring = plan.at_risk(after.wanted, after.coverage, deps.rules.limits, now + AT_RISK_WITHIN)
+    expiring = plan.at_risk(
+        after.wanted,
+        after.coverage,
+        deps.rules.limits,
+        now + AT_RISK_WITHIN,
+        may_omit=after.may_omit,
+    )
     return RunSummary(
         run_id=loader.run_id,
         requests=deps.api.requests_sent,

@@ -23,7 +23,7 @@ def rules_of(settings: "Settings") -> Rules:
         steps=V1.steps,
         requests_per_minute=settings.requests_per_minute,
     )
-    return Rules(settings.step, settings.settle_after, limits)
+    return Rules(settings.step, settings.settle_after, limits, settings.idle)
 
 
 def open_sink(settings: "Settings") -> Sink:

@@ -131,6 +131,16 @@ def accounted_from(last_fetched: int, limits: Limits, step: int) -> int:
     return limits.edge(last_fetched, step) - 2 * DAY
 
 
+def answered(coverage: Coverage, *, may_omit: bool) -> tuple[Window, ...]:
+    """The time that nothing can be lost of any more: read, or whole answers had nothing there.
+
+    Args:
+        may_omit: absence may be idleness. Where the source is known to fill idle points, an absent
+            point is a hole however often it was absent.
+    """
+    return (*coverage.read, *coverage.absent) if may_omit else coverage.read
+
+
 def lost(
     domain: Domain,
     coverage: Coverage,
@@ -139,6 +149,7 @@ def lost(
     since: int | None,
     limits: Limits,
     step: int,
+    may_omit: bool,
 ) -> tuple[Window, ...]:
     """What was wanted of the domain, was never read, and has fallen behind the retention edge.
 
@@ -158,13 +169,18 @@ def lost(
             end = min(end, floor(domain.last_seen, step))
     if start >= end:
         return ()
-    return subtract((Window(start, end),), (*coverage.read, *coverage.lost))
+    return subtract((Window(start, end),), (*answered(coverage, may_omit=may_omit), *coverage.lost))
 
 
 def at_risk(
-    wanted: Mapping[str, Window], coverage: Mapping[str, Coverage], limits: Limits, before: int
+    wanted: Mapping[str, Window],
+    coverage: Mapping[str, Coverage],
+    limits: Limits,
+    before: int,
+    *,
+    may_omit: bool,
 ) -> list[Slice]:
-    """The gaps (never read) whose first point the source forgets before ``before`` (seconds).
+    """The gaps (see ``answered``) whose first point the source forgets before ``before`` (seconds).
 
     Each gap is cut so that it holds only what expires before then; earliest expiry first.
     """
@@ -173,7 +189,8 @@ def at_risk(
         end = min(window.end, before - limits.retention + limits.margin)
         if window.start >= end:
             continue
-        missing = subtract((Window(window.start, end),), coverage.get(domain, NOTHING).read)
+        done = answered(coverage.get(domain, NOTHING), may_omit=may_omit)
+        missing = subtract((Window(window.start, end),), done)
         gaps.extend(Slice(domain, gap) for gap in missing)
     return sorted(gaps, key=lambda item: (item.window.start, item.window.end, item.domain))
 

@@ -132,7 +132,16 @@ def test_coverage_and_risk_agree_with_single_points(shard):
         )
 
         before = now + rng.randrange(0, 40) * STEP
-        gaps = plan.at_risk({"a.example.com": reach}, coverage, limits, before)
+        may_omit = rng.random() < 0.5
+        gaps = plan.at_risk({"a.example.com": reach}, coverage, limits, before, may_omit=may_omit)
+        if may_omit:
+            read |= {
+                p
+                for e in entries
+                if e.state == State.PARTIAL and e.marked(Mark.ABSENT)
+                for p in points([e.window])
+                if e.fetched_at // 1_000_000 >= p + STEP + settle_after
+            }
         expiring = {p for p in points((reach,)) if limits.expires_at(p) < before and p not in read}
         assert set(points([g.window for g in gaps])) >= expiring
         assert not set(points([g.window for g in gaps])) & read

@@ -60,8 +60,15 @@ def test_a_domain_owes_points_from_its_creation_to_its_last_listing():
     assert expected_window(domain(create_time=NOW), Window(0, DAY), STEP) is None
 
 
-def losses(known: Domain, coverage: Coverage, *, edge: int, since: int | None = None):
-    return lost(known, coverage, edge=edge, since=since, limits=V1, step=STEP)
+def losses(
+    known: Domain,
+    coverage: Coverage,
+    *,
+    edge: int,
+    since: int | None = None,
+    may_omit: bool = False,
+):
+    return lost(known, coverage, edge=edge, since=since, limits=V1, step=STEP, may_omit=may_omit)
 
 
 def test_what_was_wanted_unread_and_has_expired_is_lost():
@@ -74,6 +81,14 @@ def test_what_was_wanted_unread_and_has_expired_is_lost():
     noted = Coverage(lost=(Window(first_edge, edge),))
     assert losses(domain(), noted, edge=edge) == ()
     assert losses(domain(), NOTHING, edge=edge, since=edge - HOUR) == (Window(edge - HOUR, edge),)
+
+
+def test_what_a_whole_answer_left_out_is_lost_only_where_the_source_fills():
+    """A source that may omit idle points had nothing there: nothing can be lost of it."""
+    edge = V1.edge(NOW, STEP)
+    silent = Coverage(absent=(Window(V1.edge(NOW - 10 * DAY, STEP), edge),))
+    assert losses(domain(), silent, edge=edge, may_omit=True) == ()
+    assert losses(domain(), silent, edge=edge, may_omit=False) != ()
 
 
 def test_time_before_the_creation_or_after_the_end_is_not_lost():
