@@ -73,6 +73,18 @@ def test_the_project_id_is_that_of_the_token(clock):
     assert len(wire.requests) == 1
 
 
+def test_threads_that_start_together_ask_once(clock):
+    """One of them asks, the others wait for its token."""
+    with serving(issued(1), issued(2)) as wire:
+        found = tokens(wire, clock)
+        threads = [threading.Thread(target=found.prepare) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(wire.requests) == 1
+
+
 def test_a_configured_project_id_asks_nothing(clock):
     """Nor is it replaced."""
     with serving(issued(1)) as wire:
