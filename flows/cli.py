@@ -34,7 +34,6 @@ from livetraffic.errors import ConfigError, LiveTrafficError
 app = typer.Typer(
     name="live-traffic",
     help="Keeps the playback traffic that Huawei Cloud Live forgets.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -325,7 +324,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; no traceback for a user's mistake."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         return int(app(given, standalone_mode=False) or EXIT_OK)
     except LiveTrafficError as error:

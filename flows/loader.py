@@ -143,6 +143,9 @@ class Loader:
         except LiveTrafficError as error:
             self._halt(error)
             return _Outcome(item, error=str(error))
+        except Exception as error:  # the one place: a bug in one slice must not cost the rest
+            log.exception("slice crashed", extra={"domain": item.domain})
+            return _Outcome(item, error=f"Internal error ({type(error).__name__}): report it.")
 
     def _answer(self, domain: str, window: Window) -> SliceResult:
         rules, outlook = self._deps.rules, self._outlook

@@ -281,3 +281,23 @@ def test_a_start_behind_the_edge_is_out_of_reach_and_not_lost(live, night):
     assert plan["lost"] == []
     assert [item["window_start"] for item in plan["out_of_reach"]] == ["2024-12-31T16:00:00Z"]
     assert plan["requests"] == 3
+
+
+def test_a_bug_in_one_slice_does_not_cost_the_others(live, night, monkeypatch):
+    """The slice fails with a sentence; the rest of the batch is committed."""
+    import flows.loader
+
+    def broken(api, domain, window, **facts):
+        if domain == "play002.example.com":
+            raise ZeroDivisionError
+        return read_slice(api, domain, window, **facts)
+
+    read_slice = flows.loader.read_slice
+    monkeypatch.setattr(flows.loader, "read_slice", broken)
+    summary = run(live, "backfill", "--start", "2026-02-01", instant=night)
+    assert summary["exit_code"] == 5
+    assert {item["domain"] for item in summary["failed"]} == {"play002.example.com"}
+    assert "ZeroDivisionError" in summary["failed"][0]["error"]
+    assert {domain for domain, _ in stored(live.warehouse)} == set(live.standin.domains("pull")) - {
+        "play002.example.com"
+    }
