@@ -38,9 +38,10 @@ def statement(name: str, dialect: str | None = None) -> str:
 def views(dialect: str | None = None) -> tuple[tuple[str, str], ...]:
     """Every view as (name, statement), each after the views that it refers to."""
     texts = {name: statement(f"views/{name}", dialect) for name in names("views")}
-    needs = {name: sorted(_references(text) & texts.keys()) for name, text in texts.items()}
+    needs = {name: sorted(references(text) & texts.keys()) for name, text in texts.items()}
     return tuple((name, texts[name]) for name in TopologicalSorter(needs).static_order())
 
 
-def _references(text: str) -> set[str]:
+def references(text: str) -> set[str]:
+    """The names that a statement reads from: tables, views and its own common table expressions."""
     return set(_REFERENCE.findall(_COMMENT.sub("", text)))

@@ -29,7 +29,7 @@ running AS (
         ordinal,
         LEAD(ordinal) OVER along AS next_ordinal,
         MAX(day_ordinal) OVER along AS day_ordinal,
-        SUM(CASE WHEN mark = 'read' THEN delta ELSE 0 END) OVER along AS reads,
+        SUM(CASE WHEN mark = 'read' THEN delta ELSE 0 END) OVER along AS read_count,
         SUM(CASE WHEN mark = 'settled' THEN delta ELSE 0 END) OVER along AS settled,
         SUM(CASE WHEN mark = 'lost' THEN delta ELSE 0 END) OVER along AS lost,
         SUM(CASE WHEN mark = 'gone' THEN delta ELSE 0 END) OVER along AS gone,
@@ -50,7 +50,7 @@ stretches AS (
         END - running.ordinal AS points,
         CASE
             WHEN running.settled > 0 THEN 'settled'
-            WHEN running.reads > 0 THEN 'provisional'
+            WHEN running.read_count > 0 THEN 'provisional'
             WHEN running.known <= 0 THEN 'unknown'
             WHEN running.lost > 0 THEN 'lost'
             WHEN running.gone > 0 THEN 'gone'

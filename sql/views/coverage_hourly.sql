@@ -27,7 +27,7 @@ running AS (
         ordinal,
         LEAD(ordinal) OVER along AS next_ordinal,
         MAX(hour_ordinal) OVER along AS hour_ordinal,
-        SUM(CASE WHEN mark = 'read' THEN delta ELSE 0 END) OVER along AS reads,
+        SUM(CASE WHEN mark = 'read' THEN delta ELSE 0 END) OVER along AS read_count,
         SUM(CASE WHEN mark = 'settled' THEN delta ELSE 0 END) OVER along AS settled,
         SUM(CASE WHEN mark = 'known' THEN delta ELSE 0 END) OVER along AS known
     FROM timeline
@@ -41,7 +41,7 @@ stretches AS (
             WHEN running.next_ordinal < hours.end_ordinal THEN running.next_ordinal
             ELSE hours.end_ordinal
         END - running.ordinal AS points,
-        running.reads,
+        running.read_count,
         running.settled,
         running.known
     FROM running
@@ -51,7 +51,9 @@ stretches AS (
 SELECT
     domain,
     hour_start,
-    CAST(SUM(CASE WHEN known > 0 OR reads > 0 THEN points ELSE 0 END) AS BIGINT) AS expected_points,
+    CAST(
+        SUM(CASE WHEN known > 0 OR read_count > 0 THEN points ELSE 0 END) AS BIGINT
+    ) AS expected_points,
     CAST(SUM(CASE WHEN settled > 0 THEN points ELSE 0 END) AS BIGINT) AS settled
 FROM stretches
 GROUP BY domain, hour_start
