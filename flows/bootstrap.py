@@ -42,6 +42,7 @@ def connect(
     clock: Clock = real_clock,
     stop: threading.Event | None = None,
     writes: bool = False,
+    checks_clock: bool = True,
 ) -> Deps:
     """The source and the warehouse, wired. Sends nothing; only a run that writes leaves a trace.
 
@@ -56,7 +57,14 @@ def connect(
     sink.check(step=rules.step, timezone=settings.timezone)
     return Deps(
         sink=sink,
-        api=live_api(settings, rules, clock=clock, stop=stopping, keeps_budget=writes),
+        api=live_api(
+            settings,
+            rules,
+            clock=clock,
+            stop=stopping,
+            keeps_budget=writes,
+            checks_clock=checks_clock,
+        ),
         rules=rules,
         configured=settings.domains,
         account=account_of(settings),

@@ -75,7 +75,7 @@ def _source(deps: Deps, settings: Settings) -> Iterator[Check]:
         return
     yield Check("endpoint", ok=True, message=f"{host} answers")
     yield Check("credentials", ok=True, message=f"accepted for project {deps.api.project_id}")
-    skew = deps.api.transport.clock_skew_s
+    skew = deps.api.clock_skew_s
     told = "the server tells no time" if skew is None else f"{duration_text(abs(skew))} apart"
     yield Check("clock", ok=skew is not None, message=told)
     yield _domains([item.domain for item in listed if item.domain_type == "pull"], settings)

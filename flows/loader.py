@@ -252,7 +252,7 @@ class Loader:
         return chunk.receipt + BatchReceipt(written=written)
 
     def _loss_entries(self) -> list[Entry]:
-        if self._deps.api.transport.clock_skew_s is None:
+        if self._deps.api.clock_skew_s is None:
             return []
         with self._lock:
             noted, self._unnoted = self._unnoted, []

@@ -23,6 +23,7 @@ from livetraffic.errors import ConfigError
 
 STATE_FILE = ".state.sqlite"
 QUARANTINE = ".quarantine"
+MOST_SKEW_S = 300.0
 
 
 def account_of(settings: Settings) -> str:
@@ -31,13 +32,20 @@ def account_of(settings: Settings) -> str:
 
 
 def live_api(
-    settings: Settings, rules: Rules, *, clock: Clock, stop: threading.Event, keeps_budget: bool
+    settings: Settings,
+    rules: Rules,
+    *,
+    clock: Clock,
+    stop: threading.Event,
+    keeps_budget: bool,
+    checks_clock: bool,
 ) -> LiveApi:
     """The client of the Live API. Sends nothing yet.
 
     Args:
         keeps_budget: share the rate budget with other processes through its state file. A command
             that only looks asks for one list and makes no warehouse for it.
+        checks_clock: stop where the server's clock and ours disagree.
 
     Raises:
         ConfigError: credentials, project, region or endpoint are missing or contradict each other.
@@ -56,7 +64,13 @@ def live_api(
     return connect(
         credentials,
         place,
-        Surroundings(clock, real_clock, stop.wait, time.monotonic),
+        Surroundings(
+            clock,
+            real_clock,
+            stop.wait,
+            time.monotonic,
+            max_skew_s=MOST_SKEW_S if checks_clock else None,
+        ),
         account=account_of(settings),
         budget=budget,
         limits=rules.limits,

@@ -61,6 +61,13 @@ def test_plan_lists_what_is_due_with_its_expiry(live):
     assert "2026-03-01 03:15 .. 2026-03-02 03:00" in shown
 
 
+def test_a_plan_for_another_day_needs_no_clock_to_agree(live):
+    """``plan`` only looks: it may be asked what a later night will find."""
+    plan = live.json("plan", as_of=later(NIGHT, days=30))
+    assert plan["exit_code"] == 0
+    assert plan["requests"] == 10, "thirty nights and a day are longer than a window"
+
+
 def test_coverage_shows_each_domains_time_by_state(live):
     """Complete up to a day ago, provisional since; --check fails while anything is open."""
     intervals = live.json("coverage", as_of=NIGHT)["intervals"]
