@@ -1,8 +1,10 @@
 """Runs a scenario in children that are killed, one at every durable step.
 
-It is a program of its own, so that it can fork: nothing here has started a thread.
+It is a program of its own, so that it can fork: nothing here has started a thread. Its orders come
+as lines of JSON.
 """
 
+import json
 import os
 import random
 import shutil
@@ -66,5 +68,7 @@ def _fault(root: Path, step: int, mode: str) -> Killed:
 if __name__ == "__main__":
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
-    base, out, scenario, mode, twin = sys.argv[1:]
-    print(kill_at_every_step(Path(base), Path(out), scenario, mode, twin))
+    for line in sys.stdin:
+        order = json.loads(line)
+        steps = kill_at_every_step(Path(order.pop("base")), Path(order.pop("out")), **order)
+        print(steps, flush=True)

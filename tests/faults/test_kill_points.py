@@ -4,8 +4,7 @@
 of what was not synced, some is lost and some is not, as a disk without power will have it.
 """
 
-import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,25 +21,25 @@ MODES = ["kill", "power", "chance"]
 ONE_COMMIT = [name for name in SCENARIOS if name != "create"]
 
 
-def killed_everywhere(
-    tmp_path: Path, scenario: str, mode: str, *, twin: str = ""
-) -> tuple[Contents, Contents, list[Path]]:
-    """The warehouse before, after, and the killed ones in order of the step."""
-    base, out, undisturbed = tmp_path / "base", tmp_path / "out", tmp_path / "undisturbed"
-    before(scenario, base)
-    before(scenario, undisturbed)
-    SCENARIOS[scenario](undisturbed)
-    out.mkdir()
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.faults.killing", base, out, scenario, mode, twin],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    killed = [out / str(step + 1) for step in range(int(done.stdout) + 1)]
-    return contents(base), contents(undisturbed), killed
+Killed = tuple[Contents, Contents, list[Path]]
+Everywhere = Callable[..., Killed]
+
+
+@pytest.fixture
+def killed_everywhere(kill_at_every_step: Callable[..., int], tmp_path: Path) -> Everywhere:
+    """Kills a scenario: the warehouse before, after, and the killed ones in order of the step."""
+
+    def kill(scenario: str, mode: str, *, twin: str = "") -> Killed:
+        base, out, undisturbed = tmp_path / "base", tmp_path / "out", tmp_path / "undisturbed"
+        before(scenario, base)
+        before(scenario, undisturbed)
+        SCENARIOS[scenario](undisturbed)
+        out.mkdir()
+        steps = kill_at_every_step(base, out, scenario=scenario, mode=mode, twin=twin)
+        killed = [out / str(step) for step in range(1, steps + 2)]
+        return contents(base), contents(undisturbed), killed
+
+    return kill
 
 
 def contents(root: Path) -> Contents:
@@ -76,8 +75,10 @@ def check_old_or_new(root: Path, old: Contents, new: Contents) -> bool:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("scenario", ONE_COMMIT)
-def test_a_kill_before_any_step_leaves_old_or_new(tmp_path: Path, scenario: str, mode: str) -> None:
-    old, new, killed = killed_everywhere(tmp_path, scenario, mode)
+def test_a_kill_before_any_step_leaves_old_or_new(
+    killed_everywhere: Everywhere, scenario: str, mode: str
+) -> None:
+    old, new, killed = killed_everywhere(scenario, mode)
     assert old != new
     assert len(killed) > 10
     happened = []
@@ -93,9 +94,9 @@ def test_a_kill_before_any_step_leaves_old_or_new(tmp_path: Path, scenario: str,
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_kill_while_the_warehouse_is_made(tmp_path: Path, mode: str) -> None:
+def test_a_kill_while_the_warehouse_is_made(killed_everywhere: Everywhere, mode: str) -> None:
     """Two commits: the warehouse, then its calendar."""
-    _, new, killed = killed_everywhere(tmp_path, "create", mode)
+    _, new, killed = killed_everywhere("create", mode)
     assert len(killed) > 15
     for root in killed:
         found = recovered(root)
@@ -106,8 +107,8 @@ def test_a_kill_while_the_warehouse_is_made(tmp_path: Path, mode: str) -> None:
         assert orphans(root) == []
 
 
-def test_a_finished_batch_survives_a_power_cut(tmp_path: Path) -> None:
-    _, new, killed = killed_everywhere(tmp_path, "first_load", "power")
+def test_a_finished_batch_survives_a_power_cut(killed_everywhere: Everywhere) -> None:
+    _, new, killed = killed_everywhere("first_load", "power")
     assert contents(killed[-1]) == new
 
 
@@ -119,8 +120,10 @@ def test_a_finished_batch_survives_a_power_cut(tmp_path: Path) -> None:
         ("a commit has a journal", "kill"),
     ],
 )
-def test_without_its_guard_a_kill_leaves_damage(tmp_path: Path, guard: str, mode: str) -> None:
-    old, new, killed = killed_everywhere(tmp_path, "revise", mode, twin=guard)
+def test_without_its_guard_a_kill_leaves_damage(
+    killed_everywhere: Everywhere, guard: str, mode: str
+) -> None:
+    old, new, killed = killed_everywhere("revise", mode, twin=guard)
     damaged = 0
     for root in killed:
         try:
@@ -130,8 +133,8 @@ def test_without_its_guard_a_kill_leaves_damage(tmp_path: Path, guard: str, mode
     assert damaged
 
 
-def test_without_the_roll_forward_a_kill_leaves_damage(tmp_path: Path) -> None:
-    old, new, killed = killed_everywhere(tmp_path, "revise", "kill")
+def test_without_the_roll_forward_a_kill_leaves_damage(killed_everywhere: Everywhere) -> None:
+    old, new, killed = killed_everywhere("revise", "kill")
     with GUARDS["a journal is rolled forward"]():
         seen = [recovered(root) for root in killed]
     assert any(found not in (old, new) for found in seen)
