@@ -349,10 +349,6 @@ def _failed(error: LiveTrafficError, arguments: Sequence[str]) -> int:
         print(orjson.dumps(error_document(error)).decode())
     else:
         print(f"live-traffic: {error}", file=sys.stderr)
-    if error.exit_code >= 128:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(error.exit_code)
     return error.exit_code
 
 

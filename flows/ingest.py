@@ -5,10 +5,13 @@ One flow a run, one task a batch (12 to 25 ms each), nothing through the result 
 and nothing is retried here.
 """
 
+import signal
 import threading
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 from flows.settings import calm_prefect
@@ -41,6 +44,8 @@ class _Session:
 
     stop: threading.Event = field(default_factory=threading.Event)
     watcher: Progress = field(default_factory=Silent)
+    on_terminate: Callable[[int, FrameType | None], Any] | None = None
+    """What SIGTERM does; None: it stops the run, and then Prefect has its way with it."""
     summary: RunSummary | None = None
     error: LiveTrafficError | None = None
 
@@ -116,7 +121,8 @@ def nightly(
 def _run(job: Job) -> State[Any]:
     """The flow's end as a state: failed where the exit code would not be 0, never a traceback."""
     try:
-        summary = run_job(job, over_tasks, _session.stop, _session.watcher)
+        with _terminated_gently():
+            summary = run_job(job, over_tasks, _session.stop, _session.watcher)
     except LiveTrafficError as error:
         _session.error = error
         return Failed(message=str(error))
@@ -128,6 +134,27 @@ def _run(job: Job) -> State[Any]:
     return state(message=summary.headline())
 
 
+@contextmanager
+def _terminated_gently() -> Iterator[None]:
+    """On SIGTERM let the run commit what it has read; Prefect alone would drop it half-way."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+
+    def stop_run(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        _session.stop.set()
+
+    before = signal.signal(signal.SIGTERM, _session.on_terminate or stop_run)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        if received and callable(before):
+            before(signal.SIGTERM, None)
+
+
 def run_flow(job: Job, stop: threading.Event, watcher: Progress) -> RunSummary:
     """Run a job as its flow, from the command line.
 
@@ -135,7 +162,8 @@ def run_flow(job: Job, stop: threading.Event, watcher: Progress) -> RunSummary:
         LiveTrafficError: as the run; also when Prefect's API cannot be reached.
     """
     global _session  # noqa: PLW0603 - flows take plain parameters only
-    _session = _Session(stop, watcher)
+    handler = signal.getsignal(signal.SIGTERM)
+    _session = _Session(stop, watcher, handler if callable(handler) else None)
     parameters: dict[str, Any] = {
         "flags": job.flags,
         "as_of": job.as_of,

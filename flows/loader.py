@@ -4,13 +4,13 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from extract.slices import SliceResult, Stamp, gone_entry, read_slice
 from flows.bootstrap import Deps
 from flows.clock import seconds
+from flows.fetching import side_by_side
 from flows.outlook import Outlook
 from flows.progress import Progress
 from flows.summary import BatchReceipt, FailedSlice
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 IN_FLIGHT = 8
 COMMIT_AFTER_SECONDS = 60.0
-GRACE_SECONDS = 3.0
+GRACE_SECONDS = 5.0
 """How long a run that was asked to stop waits for answers that are under way."""
 GIVE_UP_AFTER = 8
 """So many slices in a row that the source did not answer: the rest is not asked for."""
@@ -89,22 +89,19 @@ class Loader:
 
     def load(self, batch: Batch) -> BatchReceipt:
         """Fetch a batch and commit it, every minute and at its end."""
-        chunk, receipt = _Chunk(), BatchReceipt()
-        pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="fetch")
-        try:
-            pending = {pool.submit(self._read, item) for item in batch.slices}
-            committed = time.monotonic()
-            while pending and not self._deps.stop.is_set():
-                done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
-                for future in done:
-                    self._take(future.result(), chunk)
-                if time.monotonic() - committed > COMMIT_AFTER_SECONDS:
-                    receipt, committed = receipt + self._commit(chunk), time.monotonic()
-                    chunk = _Chunk()
-            for future in wait(pending, timeout=GRACE_SECONDS).done:
-                self._take(future.result(), chunk)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        chunk, receipt, committed = _Chunk(), BatchReceipt(), time.monotonic()
+        for outcome in side_by_side(
+            self._read,
+            batch.slices,
+            workers=IN_FLIGHT,
+            stop=self._deps.stop,
+            grace=GRACE_SECONDS,
+        ):
+            if outcome is not None:
+                self._take(outcome, chunk)
+            if time.monotonic() - committed > COMMIT_AFTER_SECONDS:
+                receipt += self._commit(chunk)
+                chunk, committed = _Chunk(), time.monotonic()
         receipt += self._commit(chunk)
         self._progress.batch_done(batch, receipt)
         return receipt

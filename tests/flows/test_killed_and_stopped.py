@@ -15,7 +15,7 @@ from extract.standin.server import Standin
 from terminal import commands
 from test_history_into_warehouse import NIGHT, at, offered, stored
 
-LONGEST = 60.0
+LONGEST = 100.0
 
 
 @pytest.fixture
@@ -25,12 +25,12 @@ def standin():
         yield server
 
 
-def start(*arguments: str) -> subprocess.Popen:
+def start(*arguments: str, engine: str = "direct", **environment: str) -> subprocess.Popen:
     """A run in a process of its own, with this test's environment."""
     return subprocess.Popen(
-        [sys.executable, "-m", "flows", *arguments, "--engine", "direct", "--as-of", NIGHT, "--json"],
+        [sys.executable, "-m", "flows", *arguments, "--engine", engine, "--as-of", NIGHT, "--json"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "LIVE_TRAFFIC_REQUESTS_PER_MINUTE": "100000"},
+        env={**os.environ, "LIVE_TRAFFIC_REQUESTS_PER_MINUTE": "100000", **environment},
     )  # fmt: skip
 
 
@@ -78,11 +78,22 @@ def test_a_killed_run_is_finished_by_the_next(live, seed):
     assert temporaries(live.warehouse) == []
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_run_keeps_what_it_read_and_says_so(live, number, code):
+IN_PREFECT = pytest.param(
+    "prefect",
+    signal.SIGTERM,
+    143,
+    marks=[pytest.mark.prefect, pytest.mark.timeout(300)],
+)
+
+
+@pytest.mark.parametrize(
+    ("engine", "number", "code"),
+    [("direct", signal.SIGINT, 130), ("direct", signal.SIGTERM, 143), IN_PREFECT],
+)
+def test_a_stopped_run_keeps_what_it_read_and_says_so(live, tmp_path, engine, number, code):
     """Within ten seconds, even while the source is silent; what had been read is committed."""
     live.standin.faults([{"kind": "slow", "seconds": 25, "operation": "traffic", "after": 4}])
-    process = start("backfill")
+    process = start("backfill", engine=engine, PREFECT_HOME=str(tmp_path / "prefect"))
     assert wait_for(lambda: len(live.standin.requests("traffic")) >= 4, process)
     began = time.monotonic()
     process.send_signal(number)
