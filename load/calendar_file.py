@@ -42,8 +42,11 @@ def rewrite(root: Path, commit: Commit, made: Made) -> None:
 
 
 def _grown(root: Path, made: Made, window: Window) -> Window | None:
-    wanted = whole_months(window, made.zone)
-    held = _held(root, made)
+    return grown(_held(root, made), whole_months(window, made.zone))
+
+
+def grown(held: Window | None, wanted: Window) -> Window | None:
+    """The one unbroken range to hold now; None where what is held is enough."""
     if held is None:
         return wanted
     if held.start <= wanted.start and wanted.end <= held.end:
@@ -74,12 +77,13 @@ def _held(root: Path, made: Made) -> Window | None:
 
 def _write(commit: Commit, made: Made, window: Window) -> None:
     output = Regrouped(commit.create(NAME), schema(CALENDAR))
-    for table in _tables(made, window):
+    for table in tables(made, window):
         output.write(table)
     output.close()
 
 
-def _tables(made: Made, window: Window) -> Iterator[pa.Table]:
+def tables(made: Made, window: Window) -> Iterator[pa.Table]:
+    """The calendar's rows in the window, a year at a time."""
     for piece in cut(window, _PIECE):
         yield _table(calendar_rows(piece, made.step, made.zone, made.settle_after))
 

@@ -36,6 +36,7 @@ def run_lock(
     holder: str,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
+    warehouse: object = None,
 ) -> Iterator[None]:
     """Hold the file's lock, with ``holder`` written inside for whoever waits.
 
@@ -45,6 +46,7 @@ def run_lock(
         holder: one line that tells who holds it.
         sleep: how to wait.
         clock: seconds that never run backwards.
+        warehouse: what the lock is for; the file's directory when None.
 
     Raises:
         Locked: another process or thread held it for all that time.
@@ -54,40 +56,52 @@ def run_lock(
         descriptor = _opened(path)
     try:
         with writing(path.parent):
-            _taken(descriptor, path, clock() + wait, sleep, clock)
+            if not polled(lambda: _taken(descriptor), wait, sleep, clock):
+                line = os.pread(descriptor, _LONGEST_LINE, 0).decode(errors="replace").strip()
+                raise locked(path.parent if warehouse is None else warehouse, line)
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{' '.join(holder.split())}\n".encode(), 0)
+            os.pwrite(descriptor, one_line(holder).encode() + b"\n", 0)
         yield
         os.ftruncate(descriptor, 0)
     finally:
         _freed(descriptor)
 
 
-def _taken(
-    descriptor: int,
-    path: Path,
-    deadline: float,
+def polled(
+    attempt: Callable[[], bool],
+    wait: float,
     sleep: Callable[[float], None],
     clock: Callable[[], float],
-) -> None:
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            left = deadline - clock()
-            if left <= 0:
-                raise _locked(descriptor, path) from None
-            sleep(min(POLL_SECONDS, left))
-        else:
-            return
+) -> bool:
+    """Whether the attempt, made at least once, succeeded within ``wait`` seconds."""
+    deadline = clock() + wait
+    while not attempt():
+        left = deadline - clock()
+        if left <= 0:
+            return False
+        sleep(min(POLL_SECONDS, left))
+    return True
 
 
-def _locked(descriptor: int, path: Path) -> Locked:
-    line = os.pread(descriptor, _LONGEST_LINE, 0).decode(errors="replace").strip()
+def one_line(holder: str) -> str:
+    """The holder as one line, whatever blanks it has."""
+    return " ".join(holder.split())
+
+
+def locked(warehouse: object, line: str) -> Locked:
+    """The error for a warehouse that another run holds; ``line`` says which."""
     return Locked(
-        f"The warehouse {path.parent} is held by another run ({line or 'it has not said which'}).",
+        f"The warehouse {warehouse} is held by another run ({line or 'it has not said which'}).",
         "Let it finish, or wait longer with --lock-wait.",
     )
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _opened(path: Path) -> int:

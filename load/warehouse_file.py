@@ -83,21 +83,21 @@ def existing(root: Path) -> Made:
     return made
 
 
-def check_same(root: Path, made: Made, wanted: Made) -> None:
-    """Refuse to work with another step or zone than the warehouse was made with.
+def check_same(place: object, made: Made, wanted: Made) -> None:
+    """Refuse to work with another step or zone than the warehouse at ``place`` was made with.
 
     Raises:
         WarehouseMismatch: it was made with another.
     """
     if made.step != wanted.step:
         raise WarehouseMismatch(
-            f"The warehouse {root} holds a step of {made.step} s, the settings ask for"
+            f"The warehouse {place} holds a step of {made.step} s, the settings ask for"
             f" {wanted.step} s.",
             f"Set LIVE_TRAFFIC_STEP_MINUTES to {made.step // 60}, or name another warehouse.",
         )
     if made.timezone != wanted.timezone:
         raise WarehouseMismatch(
-            f"The warehouse {root} has the time zone {made.timezone}, the settings ask for"
+            f"The warehouse {place} has the time zone {made.timezone}, the settings ask for"
             f" {wanted.timezone}.",
             f"Set LIVE_TRAFFIC_TIMEZONE to {made.timezone}, or name another warehouse.",
         )
