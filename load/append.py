@@ -1,13 +1,13 @@
 """Appending to a month's file of an append-only table, row group by row group."""
 
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from livetraffic.table import Table
-from load.arrow import GROUP_ROWS, parquet_writer, same_columns, schema
+from load.arrow import GROUP_ROWS, ParquetOutput, same_columns, schema
 from load.failure import damaged, reading
 
 
@@ -35,7 +35,7 @@ class Regrouped:
 
     def __init__(self, stream: IO[bytes], layout: pa.Schema) -> None:
         self._layout = layout
-        self._writer: Any = parquet_writer(stream, layout)
+        self._writer = ParquetOutput(stream, layout)
         self._carried: list[pa.Table] = []
         self._count = 0
 
@@ -45,7 +45,7 @@ class Regrouped:
         self._count += table.num_rows
         while self._count >= GROUP_ROWS:
             rows = pa.concat_tables(self._carried)
-            self._writer.write_table(rows.slice(0, GROUP_ROWS), row_group_size=GROUP_ROWS)
+            self._writer.write(rows.slice(0, GROUP_ROWS))
             self._carried = [rows.slice(GROUP_ROWS)]
             self._count -= GROUP_ROWS
 
@@ -53,5 +53,5 @@ class Regrouped:
         """Write the rest and the file's end; the stream stays open."""
         if self._count:
             rows = pa.concat_tables(self._carried)
-            self._writer.write_table(rows, row_group_size=GROUP_ROWS)
+            self._writer.write(rows)
         self._writer.close()

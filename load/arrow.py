@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from livetraffic.table import Kind, Table
+from load.failure import writing
 
 GROUP_ROWS = 131_072
 """Rows of a full row group: what a merge holds in memory beside the batch."""
@@ -59,19 +61,41 @@ def encoded_schema(table: Table) -> pa.Schema:
     )
 
 
-def parquet_writer(stream: IO[bytes], layout: pa.Schema, *, plain: Iterable[str] = ()) -> Any:
-    """A Parquet writer into an open file; columns in ``plain`` are not tried as dictionaries.
+class ParquetOutput:
+    """Row groups into an open file; columns in ``plain`` are not tried as dictionaries.
 
     The Arrow schema is not stored beside Parquet's own, so that text that was a dictionary in
-    memory is a plain string for every reader.
+    memory is a plain string for every reader. The stream stays open after ``close``.
     """
-    spared = set(plain)
-    tried: Any = [name for name in layout.names if name not in spared]
-    return pq.ParquetWriter(
-        stream,
-        layout,
-        compression="zstd",
-        use_dictionary=tried,
-        write_statistics=True,
-        store_schema=False,
-    )
+
+    def __init__(self, stream: IO[bytes], layout: pa.Schema, *, plain: Iterable[str] = ()) -> None:
+        spared = set(plain)
+        tried: Any = [name for name in layout.names if name not in spared]
+        self._place = Path(stream.name).parent
+        with writing(self._place):
+            self._writer: Any = pq.ParquetWriter(
+                stream,
+                layout,
+                compression="zstd",
+                use_dictionary=tried,
+                write_statistics=True,
+                store_schema=False,
+            )
+
+    def write(self, table: pa.Table) -> None:
+        """Add one row group.
+
+        Raises:
+            SinkError: it could not be written.
+        """
+        with writing(self._place):
+            self._writer.write_table(table, row_group_size=GROUP_ROWS)
+
+    def close(self) -> None:
+        """Write the end of the file.
+
+        Raises:
+            SinkError: it could not be written.
+        """
+        with writing(self._place):
+            self._writer.close()

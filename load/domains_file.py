@@ -10,7 +10,7 @@ from livetraffic.domain import Domain
 from livetraffic.errors import SinkError
 from livetraffic.table import DOMAINS
 from load import records
-from load.arrow import parquet_writer, same_columns, schema
+from load.arrow import ParquetOutput, same_columns, schema
 from load.failure import damaged, reading
 from load.journal import Commit
 
@@ -46,5 +46,6 @@ def write(root: Path, commit: Commit, given: Sequence[Domain]) -> None:
         table = records.to_arrow(DOMAINS, [stored[name] for name in sorted(stored)])
     except (pa.ArrowException, OverflowError, TypeError) as error:
         raise SinkError(f"A domain has a value that cannot be stored: {error}.") from error
-    with parquet_writer(commit.create(NAME), schema(DOMAINS)) as writer:
-        writer.write_table(table)
+    output = ParquetOutput(commit.create(NAME), schema(DOMAINS))
+    output.write(table)
+    output.close()

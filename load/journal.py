@@ -38,7 +38,8 @@ class Commit:
         """Open the temporary that will become ``target`` (a relative path with ``/``)."""
         temporary = f"{DRAFT}{self._name}-{len(self._targets)}{TEMPORARY}"
         self._targets[temporary] = target
-        stream = (self._root / temporary).open("xb")
+        with writing(self._root):
+            stream = (self._root / temporary).open("xb")
         self._open.append(stream)
         return stream
 

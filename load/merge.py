@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from livetraffic.table import TRAFFIC
-from load.arrow import GROUP_ROWS, encoded_schema, parquet_writer, same_columns, text_columns
+from load.arrow import GROUP_ROWS, ParquetOutput, encoded_schema, same_columns, text_columns
 from load.failure import damaged, reading
 from load.rows import Integers, Rows, from_arrow, joined, together, used
 from load.sink import Receipt
@@ -70,7 +70,7 @@ class _Output:
 
     def __init__(self, create: Callable[[], IO[bytes]]) -> None:
         self._create = create
-        self._writer: Any = None
+        self._writer: ParquetOutput | None = None
         self._carried: list[Rows] = []
         self._count = 0
 
@@ -98,10 +98,10 @@ class _Output:
 
     def _write_group(self, rows: Rows) -> None:
         if self._writer is None:
-            self._writer = parquet_writer(
+            self._writer = ParquetOutput(
                 self._create(), encoded_schema(TRAFFIC), plain=("traffic_bytes",)
             )
-        self._writer.write_table(rows.to_arrow(), row_group_size=GROUP_ROWS)
+        self._writer.write(rows.to_arrow())
 
 
 def _merge_groups(source: Path, file: Any, part: Rows, output: _Output, outcome: Outcome) -> None:

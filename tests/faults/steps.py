@@ -266,6 +266,10 @@ class _Stream(io.IOBase):
         self._writes += 1
         return int(self._stream.write(content))
 
+    @property
+    def name(self) -> str:
+        return self._path
+
     def writable(self) -> bool:
         return True
 

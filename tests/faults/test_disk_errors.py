@@ -58,10 +58,11 @@ def test_a_failing_disk_leaves_old_or_new_and_says_so(
 
 
 def test_a_full_disk_is_named(tmp_path: Path) -> None:
-    before("first_load", tmp_path)
-    fault = Failing(1, errno.ENOSPC, lasting=True)
-    with watching(fault), pytest.raises(SinkError, match="no space is left"):
-        SCENARIOS["first_load"](tmp_path)
+    before("revise", tmp_path)
+    for step in range(1, 40, 4):
+        fault = Failing(step, errno.ENOSPC, lasting=True)
+        with watching(fault), pytest.raises(SinkError, match="written: no space is left"):
+            SCENARIOS["revise"](tmp_path)
 
 
 def test_the_files_of_a_failed_commit_are_removed_at_once(tmp_path: Path) -> None:
