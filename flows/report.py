@@ -17,10 +17,10 @@ from flows.covered import Covered
 from flows.grid import LEGEND, STYLES, grid_rows, header
 from flows.outlook import Outlook, Rules
 from flows.progress import LineProgress, Progress, live_progress
-from flows.summary import RunSummary, instant_or_none, slice_document
+from flows.summary import FailedSlice, RunSummary, instant_or_none, slice_document
 from livetraffic.instants import duration_text
 from livetraffic.plan import Slice
-from livetraffic.window import MINUTE, from_seconds, instant_text
+from livetraffic.window import MINUTE, Window, from_seconds, instant_text
 
 if TYPE_CHECKING:
     from flows.doctor import Check
@@ -103,17 +103,45 @@ def show_plan(outlook: Outlook, zone: ZoneInfo) -> None:
     console.print(f"[dim]Times are {zone.key}.[/]")
 
 
+def _by_domain(slices: Sequence[Slice]) -> list[tuple[str, Window, str]]:
+    """Each domain's slices as one line: from the first to the last, and how many hours they hold."""
+    grouped: dict[str, list[Window]] = {}
+    for item in slices:
+        grouped.setdefault(item.domain, []).append(item.window)
+    lines = []
+    for domain, windows in grouped.items():
+        hull = Window(min(w.start for w in windows), max(w.end for w in windows))
+        total = duration_text(sum(w.seconds for w in windows))
+        lines.append(
+            (domain, hull, total if len(windows) == 1 else f"{total} in {len(windows)} gaps")
+        )
+    return lines
+
+
 def _show_slices(
     console: Console, title: str, slices: Sequence[Slice], zone: ZoneInfo, style: str
 ) -> None:
     if not slices:
         return
     console.print(Text(f"{title}:", style=style))
-    for item in slices[:MOST_ROWS]:
-        window = f"{_local(item.window.start, zone)} .. {_local(item.window.end, zone)}"
-        console.print(f"  {window}  {item.domain}")
-    if len(slices) > MOST_ROWS:
-        console.print(f"  {_more(len(slices))}")
+    lines = _by_domain(slices)
+    for domain, hull, total in lines[:MOST_ROWS]:
+        window = f"{_local(hull.start, zone)} .. {_local(hull.end, zone)}"
+        console.print(f"  {window}  {domain}  [dim]{total}[/]")
+    if len(lines) > MOST_ROWS:
+        console.print(f"  {_more(len(lines))}")
+
+
+def _show_failures(console: Console, failed: Sequence[FailedSlice]) -> None:
+    """One line a domain: how many windows failed, and the last reason."""
+    reasons: dict[str, list[str]] = {}
+    for item in failed:
+        reasons.setdefault(item.slice.domain, []).append(item.error)
+    for domain, errors in list(reasons.items())[:MOST_ROWS]:
+        times = "" if len(errors) == 1 else f"{len(errors)} windows, the last: "
+        console.print(Text(f"failed  {domain}  {times}{errors[-1]}", style="red"))
+    if len(reasons) > MOST_ROWS:
+        console.print(_more(len(reasons)))
 
 
 def show_summary(summary: RunSummary, settings: "Settings") -> None:
@@ -127,10 +155,7 @@ def show_summary(summary: RunSummary, settings: "Settings") -> None:
     )
     if batches.holes:
         console.print(f"{batches.holes:,} points were missing in answers; they stay due.")
-    for item in batches.failed[:MOST_ROWS]:
-        console.print(Text(f"failed  {item.slice.domain}  {item.error}", style="red"))
-    if len(batches.failed) > MOST_ROWS:
-        console.print(_more(len(batches.failed)))
+    _show_failures(console, batches.failed)
     for domain in batches.gone:
         console.print(f"gone    {domain}  no longer listed and no longer known to the source")
     _show_slices(console, "Lost: expired before it could be read", summary.lost, zone, "red")
@@ -146,7 +171,10 @@ def show_summary(summary: RunSummary, settings: "Settings") -> None:
             f"{len(summary.complete_until)} domains, in {settings.warehouse}."
         )
     elif behind:
-        console.print(f"{behind} domains have a gap at the retention edge; see coverage.")
+        console.print(
+            f"{behind} of {len(summary.complete_until)} domains have a gap at the retention edge; "
+            "live-traffic coverage shows it."
+        )
 
 
 def coverage_document(grid: Covered) -> dict[str, Any]:
@@ -228,14 +256,15 @@ def show_gaps(gaps: Sequence[Slice], rules: Rules, within: str, now: int, zone: 
     if not gaps:
         console.print(f"No gap expires within {within}.")
         return
-    table = _table("expires in", "gap", "domain", right=("expires in",))
-    for item in gaps[:MOST_ROWS]:
-        left = rules.limits.expires_at(item.window.start) - now
-        window = f"{_local(item.window.start, zone)} .. {_local(item.window.end, zone)}"
-        table.add_row(Text(duration_text(max(left, 0)), style="red"), window, item.domain)
+    lines = _by_domain(gaps)
+    table = _table("expires in", "days", "holds", "domain", right=("expires in",))
+    for domain, hull, total in lines[:MOST_ROWS]:
+        left = max(rules.limits.expires_at(hull.start) - now, 0)
+        window = f"{_local(hull.start, zone)[:10]} .. {_local(hull.end, zone)[:10]}"
+        table.add_row(Text(duration_text(left), style="red"), window, total, domain)
     console.print(table)
-    if len(gaps) > MOST_ROWS:
-        console.print(_more(len(gaps)))
+    if len(lines) > MOST_ROWS:
+        console.print(_more(len(lines)))
     console.print("Run live-traffic backfill to read them in time.")
 
 
