@@ -54,7 +54,7 @@ def install(
         View to digest, to be stored for the next time.
     """
     texts = dict(definitions(dialect))
-    wanted = _digests(texts)
+    wanted = digests(dialect)
     gone = sorted(installed.keys() - texts.keys())
     for name, text in texts.items():
         if installed.get(name) != wanted[name]:
@@ -71,10 +71,10 @@ def _spelled(text: str, dialect: str) -> str:
     return text
 
 
-def _digests(texts: Mapping[str, str]) -> dict[str, str]:
-    """Of each view's text and of the digests of the views that it reads."""
+def digests(dialect: str) -> dict[str, str]:
+    """View to a digest of its text and of the digests of the views that it reads."""
     found: dict[str, str] = {}
-    for name, text in texts.items():
+    for name, text in definitions(dialect):
         below = sorted(found[other] for other in references(text) & found.keys())
         found[name] = sha256("\n".join([text, *below]).encode()).hexdigest()
     return found

@@ -110,19 +110,27 @@ def _decoded(path: Path, content: bytes) -> Made:
         raise damaged(path, "it is not JSON") from error
     if not isinstance(values, dict):
         raise damaged(path, "it is not an object")
-    named: list[Any] = [values.get(name) for name in WAREHOUSE.column_names]
-    version, step, timezone, settle_after = named
+    return checked_facts(path, *(values.get(name) for name in WAREHOUSE.column_names))
+
+
+def checked_facts(place: Path, version: Any, step: Any, timezone: Any, settle_after: Any) -> Made:
+    """What the warehouse at ``place`` says it was made with, in the order of its table.
+
+    Raises:
+        ConfigError: a newer version made it.
+        SinkError: a value is not possible.
+    """
     if isinstance(version, int) and version > FORMAT_VERSION:
         raise ConfigError(
-            f"{path} has format version {version}; this live-traffic knows {FORMAT_VERSION}.",
+            f"{place} has format version {version}; this live-traffic knows {FORMAT_VERSION}.",
             "Use the version of live-traffic that made the warehouse, or a newer one.",
         )
     if version != FORMAT_VERSION or not _whole(step) or not _whole(settle_after):
-        raise damaged(path, "a value is missing or of the wrong type")
+        raise damaged(place, "a value is missing or of the wrong type")
     try:
         return asked(step, str(timezone), settle_after)
     except ConfigError as error:
-        raise damaged(path, error.message) from error
+        raise damaged(place, error.message) from error
 
 
 def _whole(value: object) -> bool:
