@@ -13,7 +13,10 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NOT_A_DIRECTORY = {errno.ENOTDIR, errno.EEXIST}
 
-_MEND = "Restore it from a copy, or run `live-traffic fsck`."
+_MEND = (
+    "Restore it from a copy, or move it away and read its time again with"
+    " `live-traffic backfill --force`."
+)
 
 
 def damaged(path: Path, why: object) -> SinkError:

@@ -140,7 +140,7 @@ def _answered(root: Path, statement: str) -> pa.Table:
 def _unreadable(home: Path, error: duckdb.Error) -> SinkError:
     return SinkError(
         f"The warehouse {home} cannot be read: {first_line(error)}",
-        "Restore it from a copy, or run `live-traffic fsck`.",
+        "Restore it from a copy, or move it away and run `live-traffic backfill --force`.",
     )
 
 
