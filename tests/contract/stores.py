@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from livetraffic.domain import Domain
 from livetraffic.ledger import Entry
+from load.duckdb_file import DuckDbSink
 from load.parquet import ParquetSink
 from load.sink import Sink
 
@@ -156,8 +157,18 @@ def trace_of_files(root: Path) -> object:
     return found
 
 
+def read_duckdb_file(place: Path) -> Contents:
+    """The tables of the DuckDB file, through plain statements."""
+    from tests.contract import duckdb_reader
+
+    return duckdb_reader.read_duckdb_file(place)
+
+
 STORES: dict[str, Store] = {
     "parquet": Store(ParquetSink, read_parquet_files, trace_of_files),
+    "duckdb": Store(
+        lambda place: DuckDbSink(place / "warehouse.duckdb"), read_duckdb_file, trace_of_files
+    ),
 }
 
 

@@ -1,0 +1,121 @@
+"""The small tables of a DuckDB file: calendar, domains and ledger, through Arrow."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from livetraffic.business_time import whole_months
+from livetraffic.domain import Domain
+from livetraffic.errors import SinkError
+from livetraffic.ledger import Entry
+from livetraffic.table import CALENDAR, DOMAINS, LOAD_LEDGER, Table
+from livetraffic.window import Window
+from load import calendar_file, records
+from load.ledger_file import MICROS
+from load.rows import MICRO
+from load.warehouse_file import Made
+
+Connection = duckdb.DuckDBPyConnection
+
+
+def insert(connection: Connection, table: Table, rows: pa.Table) -> None:
+    """Append the rows of an Arrow table of the declared columns."""
+    connection.register("arrived", rows)
+    connection.execute(f"INSERT INTO {table.name} SELECT * FROM arrived")  # noqa: S608 - our names
+    connection.unregister("arrived")
+
+
+# ------------------------------------------------------------------------------------- calendar
+
+
+def missing(connection: Connection, made: Made, window: Window) -> bool:
+    """Whether the calendar lacks a local month that touches the window."""
+    return _grown(connection, made, window) is not None
+
+
+def extend(connection: Connection, made: Made, window: Window) -> None:
+    """Make the calendar hold the local months that touch the window, if it must grow."""
+    wanted, held = _grown(connection, made, window), _held(connection, made)
+    if wanted is not None:
+        for part in [wanted] if held is None else _without(wanted, held):
+            for rows in calendar_file.tables(made, part):
+                insert(connection, CALENDAR, rows)
+
+
+def resettle(connection: Connection, made: Made) -> None:
+    """Move ``settles_at`` to what the warehouse is made with now."""
+    delay = f"INTERVAL {made.step + made.settle_after} SECOND"
+    connection.execute(f"UPDATE calendar SET settles_at = timestamp + {delay}")  # noqa: S608 - integers
+
+
+def _without(whole: Window, held: Window) -> list[Window]:
+    ends = ((whole.start, held.start), (held.end, whole.end))
+    return [Window(start, end) for start, end in ends if start < end]
+
+
+def _grown(connection: Connection, made: Made, window: Window) -> Window | None:
+    return calendar_file.grown(_held(connection, made), whole_months(window, made.zone))
+
+
+def _held(connection: Connection, made: Made) -> Window | None:
+    question = "SELECT epoch_us(min(timestamp)), epoch_us(max(timestamp)) FROM calendar"
+    ((first, last),) = connection.execute(question).fetchall()
+    if first is None:
+        return None
+    return whole_months(Window(first // MICRO, last // MICRO + 1), made.zone)
+
+
+# --------------------------------------------------------------------------------------- domains
+
+
+def domains(connection: Connection) -> list[Domain]:
+    """Every stored domain, sorted by name."""
+    found = connection.sql("SELECT * FROM domains ORDER BY domain").to_arrow_table()
+    return records.from_arrow(DOMAINS, found, Domain._make)
+
+
+def put_domains(connection: Connection, given: Iterable[Domain]) -> None:
+    """Insert or replace these domains by name.
+
+    Raises:
+        SinkError: a value does not fit its column.
+    """
+    ordered = sorted(given)
+    try:
+        rows = records.to_arrow(DOMAINS, ordered)
+    except (pa.ArrowException, OverflowError, TypeError) as error:
+        raise SinkError(f"A domain has a value that cannot be stored: {error}.") from error
+    names = [domain.domain for domain in ordered]
+    connection.execute("DELETE FROM domains WHERE domain IN (SELECT unnest(?))", [names])
+    insert(connection, DOMAINS, rows)
+
+
+# ---------------------------------------------------------------------------------------- ledger
+
+
+def entries(connection: Connection, since: int | None = None) -> list[Entry]:
+    """Every entry sent at or after ``since`` (microseconds); all when None."""
+    chosen = "" if since is None else f" WHERE fetched_at >= make_timestamptz({int(since)})"
+    return entries_of(connection.sql(f"SELECT * FROM load_ledger{chosen}"))  # noqa: S608 - an integer
+
+
+def entries_of(relation: Any) -> list[Entry]:
+    """The rows of a relation with the ledger's columns."""
+    return records.from_arrow(LOAD_LEDGER, relation.to_arrow_table(), Entry._make, MICROS)
+
+
+def entries_as_arrow(given: Sequence[Entry]) -> pa.Table:
+    """The entries as rows of the ledger.
+
+    Raises:
+        SinkError: a value does not fit its column.
+    """
+    try:
+        return records.to_arrow(LOAD_LEDGER, given, MICROS)
+    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
+        raise SinkError(
+            f"The batch is refused: a ledger entry has a value that cannot be stored ({error}).",
+            "Nothing was written; this is a fault in live-traffic, please report it.",
+        ) from error
