@@ -20,7 +20,7 @@ demo: $(STAMP)   ## Run everything once against the stand-in, into ./demo.
 	$(BIN)/live-traffic demo
 
 test: $(STAMP)   ## Run all tests.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 fast: $(STAMP)   ## Run the tests that need no Prefect server.
 	$(BIN)/python -m pytest -m "not prefect" -n 2
