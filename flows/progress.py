@@ -1,6 +1,7 @@
 """Progress of a run: a live bar on a terminal, one line a batch anywhere else."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
@@ -75,7 +76,8 @@ class _LiveProgress:
 
     def __init__(self, display: Display) -> None:
         self._display = display
-        self._task = display.add_task("planning", total=None, rows=0, failed="")
+        self._task = display.add_task("planning", total=None, rows=0, rate="", failed="")
+        self._started = time.monotonic()
         self._rows = 0
         self._failed = 0
         self._lock = threading.Lock()
@@ -94,6 +96,7 @@ class _LiveProgress:
                 self._task,
                 advance=1,
                 rows=self._rows,
+                rate=f"{self._rows / max(time.monotonic() - self._started, 0.1):,.0f}/s",
                 failed=f"[red]{self._failed} failed[/]" if self._failed else "",
             )
 
@@ -106,9 +109,9 @@ def live_progress(console: Console) -> Iterator[_LiveProgress]:
     """The live display, gone when the run is over."""
     display = Display(
         TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=16),
         MofNCompleteColumn(),
-        TextColumn("[dim]slices[/] {task.fields[rows]:,} [dim]points[/]"),
+        TextColumn("[dim]slices[/] {task.fields[rows]:,} [dim]points {task.fields[rate]}[/]"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[failed]}"),
         console=console,

@@ -80,7 +80,13 @@ def show(table: pa.Table) -> None:
         right = right or pa.types.is_decimal(field.type)
         shown.add_column(field.name, justify="right" if right else "left", overflow="fold")
     for row in table.slice(0, SHOWN).to_pylist():
-        shown.add_row(*("" if v is None else str(_plain(v)) for v in row.values()))
+        shown.add_row(*(_cell(value) for value in row.values()))
     console.print(shown)
     if table.num_rows > SHOWN:
         console.print(f"… {table.num_rows - SHOWN:,} more rows; --csv or --parquet gives all.")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(_plain(value))
