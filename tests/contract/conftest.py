@@ -1,6 +1,6 @@
 """Every test that asks for ``store``, ``sink`` or ``contents`` runs once for each store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +12,17 @@ from tests.contract.stores import STORES, Contents, Store, prepared
 @pytest.fixture(params=STORES, ids=str)
 def store(request: pytest.FixtureRequest) -> Store:
     """One of the stores."""
+    STORES[request.param].find()
     return STORES[request.param]
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """Where the warehouse is; nothing is there yet."""
-    return tmp_path / "warehouse"
+def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Where the warehouse is; nothing is there yet, and nothing afterwards."""
+    store = request.getfixturevalue("store") if "store" in request.fixturenames else None
+    yield tmp_path / "warehouse"
+    if store is not None:
+        store.drop(tmp_path / "warehouse")
 
 
 @pytest.fixture

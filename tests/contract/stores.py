@@ -17,9 +17,11 @@ import pyarrow.parquet as pq
 
 from livetraffic.domain import Domain
 from livetraffic.ledger import Entry
+from load.database.sink import DatabaseSink
 from load.duckdb_file import DuckDbSink
 from load.parquet import ParquetSink
 from load.sink import Sink
+from tests import servers
 
 STEP = 300
 ZONE = "Asia/Shanghai"
@@ -66,11 +68,15 @@ class Store:
         make: opens the sink over a place; twice the same place is the same warehouse, reopened.
         read: what is stored there, without the sink.
         trace: what differs as soon as anything was written there, without the sink.
+        drop: removes what is not in the place itself.
+        find: skips the test where the store's server is missing.
     """
 
     make: Callable[[Path], Sink]
     read: Callable[[Path], Contents]
     trace: Callable[[Path], object]
+    drop: Callable[[Path], None] = lambda _: None
+    find: Callable[[], object] = lambda: None
 
 
 def read_parquet_files(root: Path) -> Contents:
@@ -169,7 +175,32 @@ STORES: dict[str, Store] = {
     "duckdb": Store(
         lambda place: DuckDbSink(place / "warehouse.duckdb"), read_duckdb_file, trace_of_files
     ),
+    "sqlite": Store(
+        lambda place: DatabaseSink(f"sqlite:///{place}/warehouse.sqlite"),
+        lambda place: _database_reader().read_sqlite_file(place),
+        lambda place: _database_reader().trace_of_sqlite_file(place),
+    ),
+    "postgres": Store(
+        lambda place: DatabaseSink(servers.postgres_place(place)),
+        lambda place: _database_reader().read_postgres_schema(place),
+        lambda place: _database_reader().trace_of_postgres_schema(place),
+        servers.drop_postgres_place,
+        servers.postgres,
+    ),
+    "mariadb": Store(
+        lambda place: DatabaseSink(servers.mariadb_place(place)),
+        lambda place: _database_reader().read_mariadb_database(place),
+        lambda place: _database_reader().trace_of_mariadb_database(place),
+        servers.drop_mariadb_place,
+        servers.mariadb,
+    ),
 }
+
+
+def _database_reader() -> Any:
+    from tests.contract import database_reader
+
+    return database_reader
 
 
 def frame(rows: Iterable[tuple[str, int, int] | tuple[str, int, int, str]]) -> pd.DataFrame:

@@ -70,6 +70,7 @@ class SinkAgainstDictionary(RuleBasedStateMachine):
         self.loads = 0
 
     def teardown(self) -> None:
+        self.store.drop(self.place)
         shutil.rmtree(self.place.parent)
 
     @rule(batch=slices())
@@ -155,6 +156,7 @@ def at(point: int) -> int:
 def test_any_sequence_leaves_what_a_dictionary_would_hold(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    STORES[name].find()
     monkeypatch.setattr(os, "fsync", lambda _: None)  # nobody pulls the plug here
     machine = type("Machine", (SinkAgainstDictionary,), {"store": STORES[name]})
     run_state_machine_as_test(

@@ -1,0 +1,97 @@
+"""The small tables: entries and domains as records, and the calendar."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import Connection, text
+
+from livetraffic.business_time import whole_months
+from livetraffic.domain import Domain
+from livetraffic.errors import SinkError
+from livetraffic.ledger import Entry
+from livetraffic.table import CALENDAR, DOMAINS, LOAD_LEDGER, Table
+from livetraffic.window import Window, subtract
+from load import calendar_file, records
+from load.database import values
+from load.database.dialect import Dialect
+from load.ledger_file import MICROS
+from load.rows import MICRO
+from load.warehouse_file import Made
+
+_GIVEN_DOMAIN = text("DELETE FROM domains WHERE domain = :domain")
+_ALL_POINTS = text("DELETE FROM calendar")
+_ENDS = text("SELECT MIN(timestamp), MAX(timestamp) FROM calendar")
+
+
+def entries(connection: Connection, dialect: Dialect, since: int | None) -> list[Entry]:
+    """The entries sent at or after ``since`` (microseconds); all when None."""
+    condition, binds = "", dict[str, Any]()
+    if since is not None:
+        condition, binds = " WHERE fetched_at >= :since", {"since": dialect.instant(since)}
+    rows = connection.execute(text(_selection(LOAD_LEDGER) + condition), binds)
+    found = values.records(LOAD_LEDGER, map(tuple, rows), Entry._make, MICROS, dialect.microseconds)
+    return list(found)
+
+
+def domains(connection: Connection, dialect: Dialect) -> list[Domain]:
+    """Every domain, sorted by name."""
+    rows = connection.execute(text(_selection(DOMAINS)))
+    found = values.records(
+        DOMAINS, map(tuple, rows), Domain._make, frozenset(), dialect.microseconds
+    )
+    return sorted(found, key=lambda domain: domain.domain)
+
+
+def put_domains(connection: Connection, dialect: Dialect, given: Iterable[Domain]) -> None:
+    """Insert or replace by name those that are not stored as they are; the last of a name wins.
+
+    Raises:
+        SinkError: a value does not fit its column.
+    """
+    stored = {domain.domain: domain for domain in domains(connection, dialect)}
+    wanted = {domain.domain: domain for domain in given}
+    changed = [wanted[name] for name in sorted(wanted) if stored.get(name) != wanted[name]]
+    if not changed:
+        return
+    try:
+        table = records.to_arrow(DOMAINS, changed)
+    except (pa.ArrowException, OverflowError, TypeError) as error:
+        raise SinkError(f"A domain has a value that cannot be stored: {error}.") from error
+    connection.execute(_GIVEN_DOMAIN, [{"domain": domain.domain} for domain in changed])
+    dialect.insert(connection, DOMAINS.name, table)
+
+
+def extend_calendar(connection: Connection, dialect: Dialect, made: Made, window: Window) -> None:
+    """Make the calendar hold the local months that touch the window, if it must grow."""
+    held = _held(connection, dialect, made)
+    wanted = calendar_file.grown(held, whole_months(window, made.zone))
+    if wanted is not None:
+        for missing in subtract((wanted,), () if held is None else (held,)):
+            _fill_calendar(connection, dialect, made, missing)
+
+
+def rewrite_calendar(connection: Connection, dialect: Dialect, made: Made) -> None:
+    """Write the calendar that there is for another ``settle_after``; none stays none."""
+    held = _held(connection, dialect, made)
+    if held is not None:
+        connection.execute(_ALL_POINTS)
+        _fill_calendar(connection, dialect, made, held)
+
+
+def _held(connection: Connection, dialect: Dialect, made: Made) -> Window | None:
+    """The whole local months that the calendar holds."""
+    first, last = connection.execute(_ENDS).one()
+    if first is None:
+        return None
+    start, end = (dialect.microseconds(instant) // MICRO for instant in (first, last))
+    return whole_months(Window(start, end + 1), made.zone)
+
+
+def _fill_calendar(connection: Connection, dialect: Dialect, made: Made, window: Window) -> None:
+    for table in calendar_file.tables(made, window):
+        dialect.insert(connection, CALENDAR.name, table)
+
+
+def _selection(table: Table) -> str:
+    return f"SELECT {', '.join(table.column_names)} FROM {table.name}"  # noqa: S608 - our names

@@ -1,0 +1,92 @@
+"""Values between Arrow, Python and the databases' drivers."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from livetraffic.table import Kind, Table
+from load.arrow import MICROSECONDS
+from load.rows import MICRO
+
+PIECE = 50_000
+"""Rows that are turned into Python's values at once."""
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - drivers give UTC without a zone
+_EPOCH_UTC = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_PLAIN_MICROSECONDS = pa.timestamp("us")
+
+Microseconds = Callable[[Any], int]
+
+
+def plain_rows(table: pa.Table) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows as tuples of text, integers and None, some at a time.
+
+    Instants are ``2026-01-31 16:00:00.000000`` in UTC, always with six places, so that text sorts as
+    time does and equal instants are equal text; dates are ``2026-01-31``.
+    """
+    columns = [_plain_column(column) for column in table.columns]
+    for start in range(0, table.num_rows, PIECE):
+        parts = [column.slice(start, PIECE).to_pylist() for column in columns]
+        yield list(zip(*parts, strict=True))
+
+
+def _plain_column(column: Any) -> Any:
+    if column.type == MICROSECONDS:
+        column = column.cast(_PLAIN_MICROSECONDS)
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        return column.cast(pa.string())
+    return column
+
+
+def instant_text(microseconds: int) -> str:
+    """An instant as ``plain_rows`` writes it."""
+    return (_EPOCH + timedelta(microseconds=microseconds)).isoformat(" ", "microseconds")
+
+
+def instant_of(microseconds: int) -> datetime:
+    """An instant as a datetime in UTC."""
+    return _EPOCH_UTC + timedelta(microseconds=microseconds)
+
+
+def from_text(text: str) -> int:
+    """Microseconds since the epoch of an instant that ``plain_rows`` wrote."""
+    return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
+
+
+def from_naive(instant: datetime) -> int:
+    """Microseconds since the epoch of a datetime that is UTC without saying so."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def from_zoned(instant: datetime) -> int:
+    """Microseconds since the epoch of a datetime with a zone."""
+    return (instant - _EPOCH_UTC) // _MICROSECOND
+
+
+def records(
+    table: Table,
+    rows: Iterable[Sequence[Any]],
+    make: Callable[[Iterable[Any]], Any],
+    micros: frozenset[str],
+    microseconds: Microseconds,
+) -> Iterator[Any]:
+    """Rows of a table as records; instants in seconds, but for the columns named in ``micros``."""
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+    if not columns:
+        return iter(())
+    for place, column in enumerate(table.columns):
+        if column.kind is Kind.TIMESTAMP:
+            unit = 1 if column.name in micros else MICRO
+            columns[place] = _counted(columns[place], unit, microseconds)
+    return map(make, zip(*columns, strict=True))
+
+
+def _counted(values: Sequence[Any], unit: int, microseconds: Microseconds) -> list[int | None]:
+    known: dict[Any, int | None] = {None: None}
+    for value in values:
+        if value not in known:
+            known[value] = microseconds(value) // unit
+    return [known[value] for value in values]

@@ -1,0 +1,13 @@
+-- The rows of the batch that are new (old_bytes is null) or whose value differs from the stored one.
+INSERT INTO staged_changes (domain, timestamp, traffic_bytes, source, loaded_at, old_bytes)
+SELECT
+    staged.domain,
+    staged.timestamp,
+    staged.traffic_bytes,
+    staged.source,
+    staged.loaded_at,
+    kept.traffic_bytes
+FROM staged_traffic AS staged
+LEFT JOIN traffic AS kept
+    ON kept.domain = staged.domain AND kept.timestamp = staged.timestamp
+WHERE kept.traffic_bytes IS NULL OR kept.traffic_bytes <> staged.traffic_bytes
