@@ -31,8 +31,11 @@ lint: $(STAMP)   ## Check style, types and the import graph.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench: $(STAMP)  ## Measure every sink beside its floor; writes benchmarks/SINKS.md.
+	$(BIN)/python -m benchmarks.sinks
+
 lock:            ## Resolve the pins anew (needs uv); look at what changed before committing.
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
 	uv pip compile pyproject.toml --all-extras --group dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-dev.lock
 
-.PHONY: help setup demo test fast lint lock
+.PHONY: help setup demo test fast lint bench lock

@@ -1,0 +1,1 @@
+"""Measurements: what the sinks cost beside their floors. Not part of the product."""
