@@ -1,6 +1,5 @@
 """What a run does when time passes, the source falls silent or the list is down."""
 
-import threading
 from datetime import timedelta
 
 import pytest
