@@ -8,8 +8,7 @@ import contextlib
 import os
 import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -28,6 +27,7 @@ from flows.invocation import (
     command,
     reading,
 )
+from flows.stopping import stopping
 from flows.summary import EXIT_CHECK_FAILED, EXIT_DATA_LOST, EXIT_OK, error_document
 from livetraffic.errors import ConfigError, LiveTrafficError
 
@@ -228,6 +228,27 @@ def sql(
 
 
 @app.command()
+@command("log_level", "log_format")
+def copy(
+    call: Invocation,
+    source: Annotated[str, typer.Argument(help="Warehouse to read: a directory or a URL.")],
+    target: Annotated[str, typer.Argument(help="Warehouse to fill, likewise.")],
+    lock_wait: LockWait = "60s",
+) -> int:
+    """Move a warehouse into another store; exit 3 unless both agree at the end."""
+    from flows import copying
+
+    call.load_settings()
+    with stopping() as stop:
+        done = copying.copied(source, target, lock_wait, copying.Lines(call.say, stop))
+    if call.as_json:
+        call.answer(done.document())
+    else:
+        copying.show(done)
+    return EXIT_OK if done.verified else EXIT_CHECK_FAILED
+
+
+@app.command()
 @command(*ON_SOURCE)
 def doctor(call: Invocation) -> int:
     """Check credentials, clock, endpoint, domains, quota and warehouse; say what to mend."""
@@ -293,33 +314,6 @@ def demo(
     from flows.demo import run_demo
 
     return run_demo(call, directory)
-
-
-@contextlib.contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set; the second signal ends the process at once."""
-    stop = threading.Event()
-    stop_signals: list[int] = []
-
-    def on_signal(number: int, _frame: object) -> None:
-        if stop.is_set():
-            os._exit(128 + number)
-        stop_signals.append(number)
-        stop.set()
-
-    before = {number: signal.signal(number, on_signal) for number in _SIGNALS}
-    try:
-        yield stop
-    except LiveTrafficError as error:
-        if stop_signals:
-            error.exit_code = 128 + stop_signals[0]
-        raise
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

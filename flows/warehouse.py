@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from flows.outlook import Rules
 from livetraffic.errors import ConfigError
 from livetraffic.limits import V1, Limits
-from load.sink import Sink
+from load.sink import MonthlySink, Sink
 
 if TYPE_CHECKING:
     from flows.settings import Settings
@@ -32,9 +32,27 @@ def open_sink(settings: "Settings") -> Sink:
     Raises:
         ConfigError: a kind of warehouse that this version does not have.
     """
+    return sink_at(settings.warehouse)
+
+
+def sink_at(location: str) -> MonthlySink:
+    """The warehouse at a path or URL; nothing is created yet.
+
+    Raises:
+        ConfigError: a kind of warehouse that this version does not have.
+    """
     from load.parquet import ParquetSink
 
-    return ParquetSink(local_path(settings.warehouse))
+    return ParquetSink(local_path(location))
+
+
+def shown(location: str) -> str:
+    """A path or URL as people may see it: without password and options."""
+    scheme, mark, rest = location.partition("://")
+    if not mark:
+        return location
+    user, at, place = rest.partition("?")[0].rpartition("@")
+    return f"{scheme}://{user.partition(':')[0]}{at}{place}"
 
 
 def local_path(warehouse: str) -> Path:

@@ -1,5 +1,6 @@
 """Appending to a month's file of an append-only table, row group by row group."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
@@ -31,11 +32,11 @@ def append(source: Path, table: Table, new: pa.Table, stream: IO[bytes]) -> None
 
 
 class Regrouped:
-    """A writer that gathers small tables into full row groups."""
+    """A writer that gathers small tables into full row groups; ``plain`` as ``ParquetOutput``."""
 
-    def __init__(self, stream: IO[bytes], layout: pa.Schema) -> None:
+    def __init__(self, stream: IO[bytes], layout: pa.Schema, *, plain: Iterable[str] = ()) -> None:
         self._layout = layout
-        self._writer = ParquetOutput(stream, layout)
+        self._writer = ParquetOutput(stream, layout, plain=plain)
         self._carried: list[pa.Table] = []
         self._count = 0
 

@@ -1,11 +1,17 @@
-"""Where the files of a month are: ``<table>/month=YYYY-MM/data.parquet`` by UTC month."""
+"""The UTC months by which rows are kept, and their files: ``<table>/month=YYYY-MM/data.parquet``."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
+from livetraffic.errors import ConfigError
+from livetraffic.table import LOAD_LEDGER, TRAFFIC, TRAFFIC_REVISIONS
 from livetraffic.window import from_seconds
 from load.failure import reading
 from load.rows import MICRO
+
+STAMPS = {TRAFFIC: "timestamp", TRAFFIC_REVISIONS: "revised_at", LOAD_LEDGER: "fetched_at"}
+"""The tables that are kept by month, and the column whose month it is."""
 
 _DIRECTORY = re.compile(r"month=(\d{4}-\d{2})")
 
@@ -18,6 +24,20 @@ def month_of(microseconds: int) -> str:
 def month_text(months: int) -> str:
     """A month counted from 1970-01, as ``2026-01``."""
     return f"{1970 + months // 12:04d}-{months % 12 + 1:02d}"
+
+
+def bounds(month: str) -> tuple[int, int]:
+    """The first instant of the month and of the next one, in microseconds.
+
+    Raises:
+        ConfigError: it is no month.
+    """
+    try:
+        first = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise ConfigError(f"{month!r} is not a month.", "Write it as 2026-01.") from error
+    following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+    return int(first.timestamp()) * MICRO, int(following.timestamp()) * MICRO
 
 
 def path_of(table: str, month: str) -> str:

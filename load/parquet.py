@@ -16,9 +16,17 @@ import numpy as np
 
 from livetraffic.domain import Domain
 from livetraffic.ledger import Entry
-from livetraffic.table import LOAD_LEDGER, TRAFFIC
+from livetraffic.table import LOAD_LEDGER, TRAFFIC, Table
 from livetraffic.window import Window
-from load import batch, calendar_file, domains_file, ledger_file, revisions, warehouse_file
+from load import (
+    batch,
+    calendar_file,
+    domains_file,
+    ledger_file,
+    parquet_months,
+    revisions,
+    warehouse_file,
+)
 from load.append import append
 from load.failure import damaged
 from load.journal import Commit, committing, leftovers, make_root
@@ -26,7 +34,7 @@ from load.lock import run_lock
 from load.merge import Changes, merge_month
 from load.months import month_text, path_of, stored_months
 from load.rows import MICRO, Integers, Rows
-from load.sink import Receipt
+from load.sink import MonthTotals, Receipt
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,10 +90,14 @@ class ParquetSink:
 
     @contextmanager
     def run_lock(self, *, wait: float, holder: str) -> Iterator[None]:
-        """As ``Sink.run_lock``; also before ``prepare``, then the directory is made."""
+        """As ``Sink.run_lock``; also before ``prepare``, then the directory is made.
+
+        What a killed commit left is mended first: whoever holds the lock finds whole commits only.
+        """
         make_root(self.root)
         path = self.root / RUN_LOCK
         with run_lock(path, wait=wait, holder=holder, sleep=self._sleeper, clock=self._clock):
+            self._mend()
             yield
 
     def upsert(
@@ -127,11 +139,35 @@ class ParquetSink:
         with committing(self.root) as commit:
             domains_file.write(self.root, commit, given)
 
+    def made(self) -> warehouse_file.Made | None:
+        """As ``MonthlySink.made``."""
+        return warehouse_file.found(self.root)
+
+    def months(self, table: Table) -> dict[str, MonthTotals]:
+        """As ``MonthlySink.months``."""
+        return parquet_months.totals(self.root, table)
+
+    def read_month(self, table: Table, month: str) -> "Iterator[pa.RecordBatch]":
+        """As ``MonthlySink.read_month``."""
+        return parquet_months.read(self.root, table, month)
+
+    def replace_month(self, table: Table, month: str, batches: "Iterable[pa.RecordBatch]") -> None:
+        """As ``MonthlySink.replace_month``."""
+        warehouse_file.existing(self.root)
+        with committing(self.root) as commit:
+            stream = commit.create(path_of(table.name, month))
+            parquet_months.write(stream, table, month, batches)
+
     def query(self, statement: str) -> "pa.Table":
         """As ``Sink.query``, by DuckDB."""
         from load import reading  # not before it is asked for: it loads DuckDB
 
         return reading.query(self.root, statement)
+
+    def _mend(self) -> None:
+        if leftovers(self.root):
+            with committing(self.root):
+                pass
 
     def _is_ready(self, wanted: warehouse_file.Made) -> bool:
         made = warehouse_file.found(self.root)

@@ -1,6 +1,6 @@
 """What every store promises: the contract that ``tests/contract`` holds each of them to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from livetraffic.domain import Domain
 from livetraffic.ledger import Entry
+from livetraffic.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+    from load.warehouse_file import Made
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,21 @@ class Receipt:
             self.unchanged + other.unchanged,
             self.superseded + other.superseded,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class MonthTotals:
+    """What one month of a table holds, in figures that two stores can compare."""
+
+    rows: int
+    sums: tuple[int, ...]
+    """The sum of each integer column, in their order; a null counts nothing."""
+    newest: tuple[int, ...]
+    """The latest of each column of instants, in their order, in microseconds since the epoch.
+
+    A row that is changed takes a later ``loaded_at``, so a changed month shows even where the sum of
+    its bytes stays.
+    """
 
 
 class Sink(Protocol):
@@ -114,4 +132,48 @@ class Sink(Protocol):
 
         Raises:
             ConfigError: it is not one reading statement, or the database refuses it as written.
+        """
+
+
+class MonthlySink(Sink, Protocol):
+    """A sink whose tables can be moved, month by month.
+
+    The tables are ``traffic``, ``traffic_revisions`` and ``load_ledger``; the month of a row is the
+    UTC month of its ``timestamp``, ``revised_at`` or ``fetched_at``, written ``2026-01``.
+    """
+
+    def made(self) -> "Made | None":
+        """What the warehouse was made with; None where there is none. Creates and writes nothing.
+
+        Raises:
+            ConfigError: a newer version made it.
+        """
+
+    def months(self, table: Table) -> dict[str, MonthTotals]:
+        """Every month of which the table has a row, in order; none where there is no warehouse."""
+
+    def read_month(self, table: Table, month: str) -> "Iterator[pa.RecordBatch]":
+        """The month's rows, some at a time, of the schema in ``load.arrow``.
+
+        ``traffic`` comes in the order of its key; the others in any order, a row as often as it is
+        stored. Memory holds a batch. Whoever holds the run lock reads one state of the month.
+        """
+
+    def replace_month(self, table: Table, month: str, batches: "Iterable[pa.RecordBatch]") -> None:
+        """Make the month of that table exactly these rows, in one commit; the rest is untouched.
+
+        Values, ``loaded_at``, ``source`` and repeated rows of the ledger are stored as given. Memory
+        holds a batch. It is for whoever holds the run lock, and is not tried again: the batches
+        can be had once.
+
+        Args:
+            table: one of the three.
+            month: as in ``months``.
+            batches: as ``read_month`` gives them, with at least one row; they are read inside
+                the commit, and what they raise passes through with nothing written.
+
+        Raises:
+            SinkError: there is no warehouse, no row, a batch of another shape or a row of another
+                month, rows of ``traffic`` are not in the order of their keys or one stands twice,
+                or the store failed. Nothing was written.
         """
