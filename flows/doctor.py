@@ -7,7 +7,7 @@ from typing import Any
 from flows.bootstrap import Deps, connect
 from flows.invocation import Invocation
 from flows.settings import Settings
-from flows.warehouse import open_sink
+from flows.warehouse import open_sink, shown
 from livetraffic.errors import LiveTrafficError
 from livetraffic.instants import duration_text
 
@@ -32,7 +32,7 @@ def examine(call: Invocation) -> list[Check]:
         settings = call.load_settings()
     except LiveTrafficError as error:
         return [_failed("settings", error)]
-    found = [Check("settings", ok=True, message=f"warehouse {settings.warehouse}")]
+    found = [Check("settings", ok=True, message=f"warehouse {shown(settings.warehouse)}")]
     found.extend(_warehouse(settings))
     try:
         deps = connect(settings)

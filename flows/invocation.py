@@ -34,7 +34,7 @@ _SOURCE = "Source"
 _TALK = "Output"
 
 FLAGS: dict[str, tuple[Any, Any]] = {
-    "warehouse": (_Text, _flag("--warehouse", "Directory of the warehouse.", _WAREHOUSE)),
+    "warehouse": (_Text, _flag("--warehouse", "Its directory or URL.", _WAREHOUSE)),
     "timezone": (_Text, _flag("--timezone", "Business time zone.", _WAREHOUSE)),
     "step_minutes": (_Text, _flag("--step-minutes", "5, 60 or 1440.", _WAREHOUSE)),
     "settle_after": (_Text, _flag("--settle-after", "Age that settles: 24h.", _WAREHOUSE)),

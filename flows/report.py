@@ -18,6 +18,7 @@ from flows.grid import LEGEND, STYLES, grid_rows, header
 from flows.outlook import Outlook, Rules
 from flows.progress import LineProgress, Progress, live_progress
 from flows.summary import FailedSlice, RunSummary, instant_or_none, slice_document
+from flows.warehouse import shown
 from livetraffic.instants import duration_text
 from livetraffic.plan import Slice
 from livetraffic.window import MINUTE, Window, from_seconds, instant_text
@@ -168,7 +169,7 @@ def show_summary(summary: RunSummary, settings: "Settings") -> None:
         lowest = min(m for m in summary.complete_until.values() if m is not None)
         console.print(
             f"Complete and settled until {_local(lowest, zone)} {zone.key} for "
-            f"{len(summary.complete_until)} domains, in {settings.warehouse}."
+            f"{len(summary.complete_until)} domains, in {shown(settings.warehouse)}."
         )
     elif behind:
         console.print(

@@ -251,6 +251,12 @@ def _check_limits(settings: Settings) -> None:
         )
 
 
+def state_home(environ: Mapping[str, str] | None = None) -> Path:
+    """Where this user's programs keep their state, by the XDG rule."""
+    given = (os.environ if environ is None else environ).get("XDG_STATE_HOME", "")
+    return Path(given) if Path(given).is_absolute() else Path.home() / ".local" / "state"
+
+
 def prefect_is_configured(environ: Mapping[str, str] | None = None) -> bool:
     """Whether a Prefect API is configured, by variable or profile, without importing Prefect."""
     env = os.environ if environ is None else environ

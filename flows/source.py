@@ -2,6 +2,7 @@
 
 import threading
 import time
+from hashlib import sha256
 from pathlib import Path
 
 from extract.budget import SqliteBudget, Unmetered
@@ -17,8 +18,8 @@ from extract.live_api import LiveApi
 from extract.quarantine import Quarantine
 from flows.clock import Clock, real_clock
 from flows.outlook import Rules
-from flows.settings import PREFIX, Settings
-from flows.warehouse import local_path
+from flows.settings import PREFIX, Settings, state_home
+from flows.warehouse import is_database, local_path
 from livetraffic.errors import ConfigError
 
 STATE_FILE = ".state.sqlite"
@@ -53,9 +54,8 @@ def live_api(
     """
     credentials = credentials_of(settings)
     place = Place(settings.region, settings.project_id, settings.endpoint, settings.iam_endpoint)
-    place.live_url()
-    warehouse = local_path(settings.warehouse)
-    state = Path(settings.state) if settings.state else warehouse / STATE_FILE
+    beside = _beside(settings, place.live_url())
+    state = Path(settings.state) if settings.state else beside / STATE_FILE
     budget = (
         SqliteBudget(state, clock=time.time, sleep=stop.wait)
         if keeps_budget or state.exists()
@@ -75,8 +75,20 @@ def live_api(
         budget=budget,
         limits=rules.limits,
         step=rules.step,
-        quarantine=Quarantine(warehouse / QUARANTINE, clock=real_clock),
+        quarantine=Quarantine(beside / QUARANTINE, clock=real_clock),
     )
+
+
+def _beside(settings: Settings, endpoint: str) -> Path:
+    """The directory of what is kept beside a warehouse: the rate budget and rejected answers.
+
+    A database has no directory: then it is one of the user's own for this account and endpoint, which
+    all processes of this user on this machine share.
+    """
+    if not is_database(settings.warehouse):
+        return local_path(settings.warehouse)
+    name = sha256(f"{account_of(settings)} {endpoint}".encode()).hexdigest()[:16]
+    return state_home() / "live-traffic" / name
 
 
 def credentials_of(settings: Settings) -> "Credentials":

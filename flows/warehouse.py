@@ -11,6 +11,9 @@ from load.sink import MonthlySink, Sink
 if TYPE_CHECKING:
     from flows.settings import Settings
 
+DATABASES = frozenset({"sqlite", "postgresql", "postgres", "mysql", "mariadb"})
+"""Schemes of the URLs that name a SQL database."""
+
 
 def rules_of(settings: "Settings") -> Rules:
     """The limits of the API with the overrides of the settings."""
@@ -30,8 +33,13 @@ def open_sink(settings: "Settings") -> Sink:
     """The warehouse that the settings name; nothing is created yet.
 
     Raises:
-        ConfigError: a kind of warehouse that this version does not have.
+        ConfigError: a kind of warehouse that this version does not have, or a driver that is not
+            installed.
     """
+    if is_database(settings.warehouse):
+        from load.database.sink import DatabaseSink
+
+        return DatabaseSink(settings.warehouse)
     return sink_at(settings.warehouse)
 
 
@@ -53,6 +61,11 @@ def shown(location: str) -> str:
         return location
     user, at, place = rest.partition("?")[0].rpartition("@")
     return f"{scheme}://{user.partition(':')[0]}{at}{place}"
+
+
+def is_database(warehouse: str) -> bool:
+    """Whether this is the URL of a SQL database."""
+    return warehouse.partition("://")[0].partition("+")[0] in DATABASES
 
 
 def local_path(warehouse: str) -> Path:
