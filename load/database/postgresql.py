@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from livetraffic.table import Kind
-from load.database import answers
+from load.database import answers, binary_copy
 from load.database.address import Address
 from load.database.ddl import Words
 from load.database.dialect import COMMIT_WAIT_SECONDS
@@ -145,15 +145,16 @@ class Postgresql:
         return {"what": what, "schema": self.address.schema}
 
     def insert(self, connection: Connection, name: str, table: pa.Table) -> None:
-        """As ``Dialect.insert``, by COPY."""
+        """As ``Dialect.insert``, by COPY; rows of ``traffic`` in its binary form."""
         driver: Any = connection.connection.driver_connection
-        columns = ", ".join(table.column_names)
+        form = "binary" if binary_copy.suits(table) else "csv"
+        into = f"{name} ({', '.join(table.column_names)})"
         with (
             driver.cursor() as cursor,
-            cursor.copy(f"COPY {name} ({columns}) FROM STDIN (FORMAT csv)") as copy,
+            cursor.copy(f"COPY {into} FROM STDIN (FORMAT {form})") as copy,
         ):
-            for batch in table.to_batches(max_chunksize=PIECE):
-                copy.write(_csv(batch))
+            for piece in binary_copy.copied(table) if form == "binary" else _csv(table):
+                copy.write(piece)
 
     def analyze(self, connection: Connection, name: str) -> None:
         """As ``Dialect.analyze``."""
@@ -242,7 +243,8 @@ class Postgresql:
         return answers.refused(error) if written else error
 
 
-def _csv(batch: pa.RecordBatch) -> bytes:
-    stream = io.BytesIO()
-    pc.write_csv(batch, stream, pc.WriteOptions(include_header=False))
-    return stream.getvalue()
+def _csv(table: pa.Table) -> Iterator[bytes]:
+    for batch in table.to_batches(max_chunksize=PIECE):
+        stream = io.BytesIO()
+        pc.write_csv(batch, stream, pc.WriteOptions(include_header=False))
+        yield stream.getvalue()

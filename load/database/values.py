@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from livetraffic.table import Kind, Table
 from load.arrow import MICROSECONDS
-from load.rows import MICRO
+from load.rows import MICRO, integers
 
 PIECE = 50_000
 """Rows that are turned into Python's values at once."""
@@ -27,18 +27,29 @@ def plain_rows(table: pa.Table) -> Iterator[list[tuple[Any, ...]]]:
     Instants are ``2026-01-31 16:00:00.000000`` in UTC, always with six places, so that text sorts as
     time does and equal instants are equal text; dates are ``2026-01-31``.
     """
-    columns = [_plain_column(column) for column in table.columns]
     for start in range(0, table.num_rows, PIECE):
-        parts = [column.slice(start, PIECE).to_pylist() for column in columns]
-        yield list(zip(*parts, strict=True))
+        piece = table.slice(start, PIECE)
+        yield list(zip(*map(_plain_column, piece.columns), strict=True))
 
 
-def _plain_column(column: Any) -> Any:
+def _plain_column(column: Any) -> Iterable[Any]:
     if column.type == MICROSECONDS:
         column = column.cast(_PLAIN_MICROSECONDS)
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        return column.cast(pa.string())
-    return column
+        # Each distinct instant is written once: a batch has each as often as it has domains.
+        column = column.dictionary_encode()
+    if not pa.types.is_dictionary(column.type):
+        return _listed(column)
+    column = column.unify_dictionaries().combine_chunks()
+    words = [None, *column.dictionary.cast(pa.string()).to_pylist()]
+    codes = column.indices.fill_null(-1).to_numpy() + 1
+    return map(words.__getitem__, codes.tolist())
+
+
+def _listed(column: Any) -> list[Any]:
+    if column.type == pa.int64() and not column.null_count:
+        return list(integers(column).tolist())
+    return list(column.to_pylist())
 
 
 def instant_text(microseconds: int) -> str:
