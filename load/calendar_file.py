@@ -36,26 +36,26 @@ def extend(root: Path, commit: Commit, made: Made, window: Window) -> None:
 
 def rewrite(root: Path, commit: Commit, made: Made) -> None:
     """Write the calendar that there is for another ``settle_after``; none stays none."""
-    held = _held(root, made)
-    if held is not None:
-        _write(commit, made, held)
+    window = held(root, made)
+    if window is not None:
+        _write(commit, made, window)
 
 
 def _grown(root: Path, made: Made, window: Window) -> Window | None:
-    return grown(_held(root, made), whole_months(window, made.zone))
+    return grown(held(root, made), whole_months(window, made.zone))
 
 
-def grown(held: Window | None, wanted: Window) -> Window | None:
+def grown(before: Window | None, wanted: Window) -> Window | None:
     """The one unbroken range to hold now; None where what is held is enough."""
-    if held is None:
+    if before is None:
         return wanted
-    if held.start <= wanted.start and wanted.end <= held.end:
+    if before.start <= wanted.start and wanted.end <= before.end:
         return None
-    return Window(min(wanted.start, held.start), max(wanted.end, held.end))
+    return Window(min(wanted.start, before.start), max(wanted.end, before.end))
 
 
-def _held(root: Path, made: Made) -> Window | None:
-    """The whole local months that the calendar holds."""
+def held(root: Path, made: Made) -> Window | None:
+    """The whole local months that the calendar holds; None where there is none."""
     path = root / NAME
     column = CALENDAR.column_names.index("timestamp")
     try:

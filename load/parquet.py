@@ -143,6 +143,11 @@ class ParquetSink:
         """As ``MonthlySink.made``."""
         return warehouse_file.found(self.root)
 
+    def calendar(self) -> Window | None:
+        """As ``MonthlySink.calendar``."""
+        made = warehouse_file.found(self.root)
+        return None if made is None else calendar_file.held(self.root, made)
+
     def months(self, table: Table) -> dict[str, MonthTotals]:
         """As ``MonthlySink.months``."""
         return parquet_months.totals(self.root, table)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from livetraffic.domain import Domain
 from livetraffic.ledger import Entry
 from livetraffic.table import Table
+from livetraffic.window import Window
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,6 +149,9 @@ class MonthlySink(Sink, Protocol):
         Raises:
             ConfigError: a newer version made it.
         """
+
+    def calendar(self) -> Window | None:
+        """The whole local months that the calendar holds; None where it holds none."""
 
     def months(self, table: Table) -> dict[str, MonthTotals]:
         """Every month of which the table has a row, in order; none where there is no warehouse."""

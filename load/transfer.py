@@ -12,12 +12,11 @@ from typing import Protocol
 import pyarrow as pa
 
 from livetraffic.errors import ConfigError, WarehouseMismatch
-from livetraffic.table import CALENDAR, DOMAINS, Table
+from livetraffic.table import CALENDAR, DOMAINS, WAREHOUSE, Table
+from livetraffic.window import Window
 from load.months import STAMPS
-from load.rows import MICRO
 from load.sink import MonthlySink, MonthTotals
 from load.warehouse_file import Made
-from sql import statement
 
 Months = dict[str, MonthTotals]
 
@@ -92,9 +91,9 @@ def transfer(source: Place, target: Place, watcher: Watcher) -> Transfer:
         for table, months in held.items()
     }
     target.sink.put_domains(source.sink.domains())
-    span = _calendar(source.sink)
-    if span is not None:
-        target.sink.extend_calendar(span.start, span.end)
+    window = source.sink.calendar()
+    if window is not None:
+        target.sink.extend_calendar(window.start, window.end)
     return _compared(source, target, held, copied)
 
 
@@ -172,22 +171,6 @@ def _watched(batches: Iterator[pa.RecordBatch], watcher: Watcher) -> Iterator[pa
         yield batch
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
-    points: int
-    start: int
-    end: int
-
-
-def _calendar(sink: MonthlySink) -> _Span | None:
-    """The calendar's points, from the first to the instant after the last (seconds)."""
-    answer = sink.query(statement("transfer/calendar_span"))
-    points, earliest, latest = (column.cast(pa.int64()).to_pylist()[0] for column in answer.columns)
-    if not points or earliest is None or latest is None:
-        return None
-    return _Span(points, earliest // MICRO, latest // MICRO + 1)
-
-
 # ------------------------------------------------------------------------------ what came of it
 
 
@@ -206,17 +189,20 @@ def _compared(
             for month in sorted({*wanted, *found})
             if wanted.get(month) != found.get(month)
         ]
-    domains, span = target.sink.domains(), _calendar(target.sink)
+    domains, calendar = target.sink.domains(), target.sink.calendar()
+    made = existing(target)
     tables[DOMAINS.name] = Moved(len(domains))
-    tables[CALENDAR.name] = Moved(0 if span is None else span.points)
+    tables[CALENDAR.name] = Moved(0 if calendar is None else calendar.points(made.step))
     if domains != source.sink.domains():
         differences.append(Difference(DOMAINS.name, ""))
-    if not _covers(span, _calendar(source.sink)):
+    if made != source.sink.made():
+        differences.append(Difference(WAREHOUSE.name, ""))
+    if not _covers(calendar, source.sink.calendar()):
         differences.append(Difference(CALENDAR.name, ""))
     return Transfer(tables, tuple(differences))
 
 
-def _covers(held: _Span | None, wanted: _Span | None) -> bool:
+def _covers(held: Window | None, wanted: Window | None) -> bool:
     if wanted is None:
         return True
     return held is not None and held.start <= wanted.start and held.end >= wanted.end

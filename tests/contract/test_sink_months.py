@@ -11,6 +11,7 @@ import pytest
 from livetraffic.errors import SinkError
 from livetraffic.ledger import Entry
 from livetraffic.table import LOAD_LEDGER, TRAFFIC, TRAFFIC_REVISIONS, Table
+from livetraffic.window import Window
 from load.arrow import schema
 from load.months import STAMPS
 from load.sink import MonthTotals
@@ -110,6 +111,17 @@ def test_looking_for_a_warehouse_makes_none(store: Store, place: Path, trace: Tr
     assert sink.made() is None
     assert sink.months(TRAFFIC) == {}
     assert trace() == before
+
+
+def test_the_calendar_says_how_far_it_reaches(store: Store, place: Path, contents: Reader) -> None:
+    sink = store.make(place)
+    assert sink.calendar() is None
+    sink.prepare(step=STEP, timezone=ZONE, settle_after=SETTLE_AFTER)
+    assert sink.calendar() is None
+    sink.extend_calendar(JANUARY + 40 * 86_400, JANUARY + 41 * 86_400)
+    start = JANUARY + 31 * 86_400 - 8 * 3600
+    assert sink.calendar() == Window(start, start + 28 * 86_400)
+    assert len(contents().calendar) == 28 * 288
 
 
 def test_a_new_warehouse_has_no_months(sink: Any) -> None:

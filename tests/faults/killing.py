@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tests.faults.scenarios import SCENARIOS
+from tests.faults import copies, scenarios
 from tests.faults.steps import Killed, PowerLoss, watching
 from tests.faults.twins import GUARDS
 
+SCENARIOS = {**scenarios.SCENARIOS, **copies.SCENARIOS}
 LIMIT = 500
 ENDED = "ended"
 
