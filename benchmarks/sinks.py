@@ -30,6 +30,8 @@ import pyarrow as pa
 import pyarrow.csv
 
 from benchmarks import floors, meters
+from flows import settings
+from flows.warehouse import open_sink
 from livetraffic.ledger import Entry, State
 from livetraffic.window import DAY, Window, cut
 
@@ -107,9 +109,7 @@ def measured(work: Callable[[], None], meter: "meters.Meter") -> dict[str, float
 
 def run_sink(engine: str, place: str) -> dict[str, Any]:
     """First load and re-read through the sink, in this process."""
-    from flows.warehouse import sink_at
-
-    sink = sink_at(place)
+    sink = open_sink(settings.load({"warehouse": place}))
     sink.prepare(step=STEP, timezone="Asia/Shanghai", settle_after=DAY)
     sink.extend_calendar(START, START + DAYS * DAY)
     meter = meters.meter(engine, place)
