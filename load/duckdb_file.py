@@ -16,14 +16,15 @@ import duckdb
 from livetraffic.domain import Domain
 from livetraffic.errors import SinkError
 from livetraffic.ledger import Entry
+from livetraffic.table import Table
 from livetraffic.window import Window
-from load import batch, duckdb_schema, duckdb_tables, warehouse_file
+from load import batch, duckdb_months, duckdb_schema, duckdb_tables, warehouse_file
 from load.duckdb_open import Door
 from load.duckdb_upsert import Batch, upsert
 from load.journal import make_root
 from load.lock import run_lock
 from load.rows import MICRO
-from load.sink import Receipt
+from load.sink import MonthTotals, Receipt
 from load.statements import check_reading, confine, narrowed, refusal
 
 if TYPE_CHECKING:
@@ -135,6 +136,35 @@ class DuckDbSink:
         if changed:
             with self._door.writing() as connection:
                 duckdb_tables.put_domains(connection, changed)
+
+    def made(self) -> warehouse_file.Made | None:
+        """As ``MonthlySink.made``."""
+        return self._found()
+
+    def calendar(self) -> Window | None:
+        """As ``MonthlySink.calendar``."""
+        with self._look() as connection:
+            if connection is None:
+                return None
+            made = duckdb_schema.found(connection, self.path)
+            return None if made is None else duckdb_tables.held(connection, made)
+
+    def months(self, table: Table) -> dict[str, MonthTotals]:
+        """As ``MonthlySink.months``."""
+        with self._look() as connection:
+            return {} if connection is None else duckdb_months.totals(connection, table)
+
+    def read_month(self, table: Table, month: str) -> "Iterator[pa.RecordBatch]":
+        """As ``MonthlySink.read_month``; the file is held until the last batch was taken."""
+        with self._look() as connection:
+            if connection is not None:
+                yield from duckdb_months.read(connection, table, month)
+
+    def replace_month(self, table: Table, month: str, batches: "Iterable[pa.RecordBatch]") -> None:
+        """As ``MonthlySink.replace_month``; the file is held until the last batch was stored."""
+        self._existing()
+        with self._door.writing() as connection:
+            duckdb_months.replace(connection, table, month, batches)
 
     def query(self, statement: str) -> "pa.Table":
         """As ``Sink.query``; the connection cannot write and reaches no other file."""

@@ -37,9 +37,9 @@ def missing(connection: Connection, made: Made, window: Window) -> bool:
 
 def extend(connection: Connection, made: Made, window: Window) -> None:
     """Make the calendar hold the local months that touch the window, if it must grow."""
-    wanted, held = _grown(connection, made, window), _held(connection, made)
+    wanted, before = _grown(connection, made, window), held(connection, made)
     if wanted is not None:
-        for part in [wanted] if held is None else _without(wanted, held):
+        for part in [wanted] if before is None else _without(wanted, before):
             for rows in calendar_file.tables(made, part):
                 insert(connection, CALENDAR, rows)
 
@@ -50,16 +50,17 @@ def resettle(connection: Connection, made: Made) -> None:
     connection.execute(f"UPDATE calendar SET settles_at = timestamp + {delay}")  # noqa: S608 - integers
 
 
-def _without(whole: Window, held: Window) -> list[Window]:
-    ends = ((whole.start, held.start), (held.end, whole.end))
+def _without(whole: Window, part: Window) -> list[Window]:
+    ends = ((whole.start, part.start), (part.end, whole.end))
     return [Window(start, end) for start, end in ends if start < end]
 
 
 def _grown(connection: Connection, made: Made, window: Window) -> Window | None:
-    return calendar_file.grown(_held(connection, made), whole_months(window, made.zone))
+    return calendar_file.grown(held(connection, made), whole_months(window, made.zone))
 
 
-def _held(connection: Connection, made: Made) -> Window | None:
+def held(connection: Connection, made: Made) -> Window | None:
+    """The whole local months that the calendar holds; None where it holds none."""
     question = "SELECT epoch_us(min(timestamp)), epoch_us(max(timestamp)) FROM calendar"
     ((first, last),) = connection.execute(question).fetchall()
     if first is None:
