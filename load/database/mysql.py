@@ -9,7 +9,6 @@ from hashlib import sha256
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv as pc
 import pymysql
 from pymysql.constants import FIELD_TYPE as FIELD
 from pymysql.cursors import SSCursor
@@ -24,7 +23,7 @@ from load.database.ddl import Words
 from load.database.dialect import COMMIT_WAIT_SECONDS
 from load.database.failure import Trouble
 from load.database.session_lock import session_lock
-from load.database.values import from_naive, instant_text, plain_rows
+from load.database.values import csv_pieces, from_naive, instant_text, plain_rows
 
 _FEW = 500
 """Rows that are not worth a file."""
@@ -144,7 +143,7 @@ class Mysql:
     def _loaded(self, cursor: Any, name: str, table: pa.Table) -> bool:
         """Whether the server took the rows as a file."""
         with tempfile.NamedTemporaryFile(prefix="live-traffic-", suffix=".csv") as file:
-            pc.write_csv(_naive(table), file, pc.WriteOptions(include_header=False))
+            file.writelines(csv_pieces(_naive(table)))
             file.flush()
             try:
                 cursor.execute(_load_data(name, table.column_names), (file.name,))

@@ -1,6 +1,5 @@
 """A warehouse in PostgreSQL (13 or newer), through psycopg 3."""
 
-import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -8,7 +7,6 @@ from typing import Any
 
 import psycopg
 import pyarrow as pa
-import pyarrow.csv as pc
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,7 +17,7 @@ from load.database.ddl import Words
 from load.database.dialect import COMMIT_WAIT_SECONDS
 from load.database.failure import Trouble
 from load.database.session_lock import session_lock
-from load.database.values import PIECE, from_zoned, instant_of
+from load.database.values import csv_pieces, from_zoned, instant_of
 
 _TYPES = {
     Kind.TEXT: 'TEXT COLLATE "C"',  # sorts as every other sink does, whatever the server's locale
@@ -153,7 +151,7 @@ class Postgresql:
             driver.cursor() as cursor,
             cursor.copy(f"COPY {into} FROM STDIN (FORMAT {form})") as copy,
         ):
-            for piece in binary_copy.copied(table) if form == "binary" else _csv(table):
+            for piece in binary_copy.copied(table) if form == "binary" else csv_pieces(table):
                 copy.write(piece)
 
     def analyze(self, connection: Connection, name: str) -> None:
@@ -241,10 +239,3 @@ class Postgresql:
             return answers.not_one()
         written = (error.sqlstate or "")[:2] in {"42", "22", "21", "2F", "0A", "26", "25", "54"}
         return answers.refused(error) if written else error
-
-
-def _csv(table: pa.Table) -> Iterator[bytes]:
-    for batch in table.to_batches(max_chunksize=PIECE):
-        stream = io.BytesIO()
-        pc.write_csv(batch, stream, pc.WriteOptions(include_header=False))
-        yield stream.getvalue()

@@ -1,10 +1,12 @@
 """Values between Arrow, Python and the databases' drivers."""
 
+import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.csv as pc
 
 from livetraffic.table import Kind, Table
 from load.arrow import MICROSECONDS
@@ -30,6 +32,18 @@ def plain_rows(table: pa.Table) -> Iterator[list[tuple[Any, ...]]]:
     for start in range(0, table.num_rows, PIECE):
         piece = table.slice(start, PIECE)
         yield list(zip(*map(_plain_column, piece.columns), strict=True))
+
+
+def csv_pieces(table: pa.Table) -> Iterator[bytes]:
+    """The rows as CSV without a header: text in quotes, null as nothing at all.
+
+    Batch by batch: given a table whose first chunk is empty, Arrow (26.0) writes garbage before it.
+    """
+    for batch in table.to_batches(max_chunksize=PIECE):
+        if batch.num_rows:
+            stream = io.BytesIO()
+            pc.write_csv(batch, stream, pc.WriteOptions(include_header=False))
+            yield stream.getvalue()
 
 
 def _plain_column(column: Any) -> Iterable[Any]:
