@@ -40,6 +40,16 @@ def retried(dialect: Dialect, work: Callable[[Connection], T], sleep: Callable[[
         return _done(dialect, dialect.writer, work)
 
 
+def attempted(dialect: Dialect, work: Callable[[Connection], T]) -> T:
+    """What ``work`` gives on a connection that writes; done once, whatever disturbs it.
+
+    Raises:
+        LiveTrafficError: the sentence for what went wrong.
+    """
+    with translated(dialect):
+        return _done(dialect, dialect.writer, work)
+
+
 def once(dialect: Dialect, work: Callable[[Connection], T]) -> T:
     """What ``work`` gives on a connection that only reads.
 

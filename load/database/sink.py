@@ -14,18 +14,18 @@ from sqlalchemy import Connection
 from livetraffic.domain import Domain
 from livetraffic.errors import ConfigError, SinkError
 from livetraffic.ledger import Entry
-from livetraffic.table import LOAD_LEDGER
+from livetraffic.table import LOAD_LEDGER, Table
 from livetraffic.window import Window
 from load import batch, ledger_file, warehouse_file
 from load.arrow import schema as arrow_schema
-from load.database import answers, schema, stored
+from load.database import answers, months, schema, stored
 from load.database.address import parse
 from load.database.dialect import dialect_of
 from load.database.failure import KeyTakenError
-from load.database.retry import once, retried, translated
+from load.database.retry import attempted, once, retried, translated
 from load.database.upsert import Batch, upsert
 from load.rows import MICRO
-from load.sink import Receipt
+from load.sink import MonthTotals, Receipt
 from load.warehouse_file import Made
 
 if TYPE_CHECKING:
@@ -141,6 +141,42 @@ class DatabaseSink:
             stored.put_domains(connection, self._dialect, given)
 
         self._changed(work)
+
+    def made(self) -> Made | None:
+        """As ``MonthlySink.made``."""
+        return self._found(self._made, None)
+
+    def calendar(self) -> Window | None:
+        """As ``MonthlySink.calendar``."""
+
+        def look(connection: Connection) -> Window | None:
+            made = self._made(connection)
+            return None if made is None else stored.held(connection, self._dialect, made)
+
+        return self._found(look, None)
+
+    def months(self, table: Table) -> dict[str, MonthTotals]:
+        """As ``MonthlySink.months``."""
+        return self._found(lambda c: months.totals(c, self._dialect, table), {})
+
+    def read_month(self, table: Table, month: str) -> Iterator[pa.RecordBatch]:
+        """As ``MonthlySink.read_month``."""
+        if not self._dialect.is_there():
+            return
+        with translated(self._dialect), self._dialect.reader.connect() as connection:
+            if self._made(connection) is not None:
+                yield from months.read(connection, self._dialect, table, month)
+
+    def replace_month(self, table: Table, month: str, batches: Iterable[pa.RecordBatch]) -> None:
+        """As ``MonthlySink.replace_month``, by the database's bulk path."""
+        self._existing()
+
+        def work(connection: Connection) -> None:
+            with connection.begin():
+                self._dialect.lock_commits(connection)
+                months.replace(connection, self._dialect, table, month, batches)
+
+        attempted(self._dialect, work)
 
     def query(self, statement: str) -> pa.Table:
         """As ``Sink.query``, through a connection that can only read."""

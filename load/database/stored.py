@@ -64,23 +64,23 @@ def put_domains(connection: Connection, dialect: Dialect, given: Iterable[Domain
 
 def extend_calendar(connection: Connection, dialect: Dialect, made: Made, window: Window) -> None:
     """Make the calendar hold the local months that touch the window, if it must grow."""
-    held = _held(connection, dialect, made)
-    wanted = calendar_file.grown(held, whole_months(window, made.zone))
+    before = held(connection, dialect, made)
+    wanted = calendar_file.grown(before, whole_months(window, made.zone))
     if wanted is not None:
-        for missing in subtract((wanted,), () if held is None else (held,)):
+        for missing in subtract((wanted,), () if before is None else (before,)):
             _fill_calendar(connection, dialect, made, missing)
 
 
 def rewrite_calendar(connection: Connection, dialect: Dialect, made: Made) -> None:
     """Write the calendar that there is for another ``settle_after``; none stays none."""
-    held = _held(connection, dialect, made)
-    if held is not None:
+    window = held(connection, dialect, made)
+    if window is not None:
         connection.execute(_ALL_POINTS)
-        _fill_calendar(connection, dialect, made, held)
+        _fill_calendar(connection, dialect, made, window)
 
 
-def _held(connection: Connection, dialect: Dialect, made: Made) -> Window | None:
-    """The whole local months that the calendar holds."""
+def held(connection: Connection, dialect: Dialect, made: Made) -> Window | None:
+    """The whole local months that the calendar holds; None where it holds none."""
     first, last = connection.execute(_ENDS).one()
     if first is None:
         return None

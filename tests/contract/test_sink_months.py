@@ -105,12 +105,14 @@ def test_what_a_warehouse_was_made_with(store: Store, place: Path) -> None:
     assert store.make(place).made() == Made(STEP, ZONE, SETTLE_AFTER)
 
 
-def test_looking_for_a_warehouse_makes_none(store: Store, place: Path, trace: Trace) -> None:
-    before = trace()
+def test_looking_for_a_warehouse_makes_none(store: Store, place: Path) -> None:
     sink = store.make(place)
     assert sink.made() is None
+    assert sink.calendar() is None
     assert sink.months(TRAFFIC) == {}
-    assert trace() == before
+    assert list(sink.read_month(TRAFFIC, "2026-01")) == []
+    assert sink.made() is None
+    assert not place.exists()
 
 
 def test_the_calendar_says_how_far_it_reaches(store: Store, place: Path, contents: Reader) -> None:
@@ -223,13 +225,13 @@ def test_a_month_of_revisions_is_replaced(sink: Any, contents: Reader) -> None:
     assert contents().revisions == [(A, JANUARY, *row[2:]) for row in rows]
 
 
-def test_a_month_cannot_be_emptied(sink: Any, trace: Trace) -> None:
+def test_a_month_cannot_be_emptied(sink: Any, contents: Reader) -> None:
     filled(sink)
-    before = trace()
+    before = contents()
     for nothing in ([], [batch(TRAFFIC, [])]):
         with pytest.raises(SinkError, match="without a row"):
             sink.replace_month(TRAFFIC, "2026-01", iter(nothing))
-    assert trace() == before
+    assert contents() == before
 
 
 def test_what_was_moved_in_can_be_loaded_over(sink: Any, contents: Reader) -> None:
@@ -259,31 +261,31 @@ def test_what_was_moved_in_can_be_loaded_over(sink: Any, contents: Reader) -> No
 )
 @pytest.mark.parametrize("apart", [False, True], ids=["together", "apart"])
 def test_rows_that_do_not_belong_are_refused(
-    sink: Any, trace: Trace, table: Table, rows: list[tuple[Any, ...]], apart: bool
+    sink: Any, contents: Reader, table: Table, rows: list[tuple[Any, ...]], apart: bool
 ) -> None:
     filled(sink)
-    before = trace()
+    before = contents()
     pieces = [batch(table, [row]) for row in rows] if apart else [batch(table, rows)]
     with pytest.raises(SinkError, match="refused"):
         sink.replace_month(table, "2026-01", iter(pieces))
-    assert trace() == before
+    assert contents() == before
 
 
-def test_batches_of_another_shape_are_refused(sink: Any, trace: Trace) -> None:
-    before = trace()
+def test_batches_of_another_shape_are_refused(sink: Any, contents: Reader) -> None:
+    before = contents()
     good = batch(TRAFFIC, [traffic(A, JANUARY, 1)])
     null = batch(TRAFFIC, [(A, JANUARY * MICRO, None, "v1", 1)])
     for bad in (good.select(good.schema.names[:-1]), good.select(good.schema.names[::-1]), null):
         with pytest.raises(SinkError, match="refused"):
             sink.replace_month(TRAFFIC, "2026-01", iter([bad]))
-    assert trace() == before
+    assert contents() == before
 
 
 def test_what_the_batches_raise_passes_through_and_nothing_is_written(
-    sink: Any, trace: Trace
+    sink: Any, contents: Reader
 ) -> None:
     filled(sink)
-    before = trace()
+    before = contents()
 
     def broken() -> Iterator[pa.RecordBatch]:
         yield batch(TRAFFIC, [traffic(A, JANUARY, 1)])
@@ -291,7 +293,7 @@ def test_what_the_batches_raise_passes_through_and_nothing_is_written(
 
     with pytest.raises(KeyError, match="the source broke"):
         sink.replace_month(TRAFFIC, "2026-01", broken())
-    assert trace() == before
+    assert contents() == before
     assert list(sink.months(TRAFFIC)) == ["2026-01", "2026-02"]
 
 

@@ -1,0 +1,79 @@
+"""One month of a table in a database as record batches: totals, reading, and writing it anew."""
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+from sqlalchemy import Connection, text
+
+from livetraffic.table import TRAFFIC, Kind, Table
+from load.arrow import encoded_schema
+from load.database import streaming
+from load.database.dialect import Dialect
+from load.database.values import instant_text
+from load.month_rows import checked
+from load.months import STAMPS, bounds
+from load.sink import MonthTotals
+
+_HALF = 1 << 32
+
+
+def totals(connection: Connection, dialect: Dialect, table: Table) -> dict[str, MonthTotals]:
+    """Every month with a row, in order."""
+    numbers = [column.name for column in table.columns if column.kind is Kind.INTEGER]
+    instants = [column.name for column in table.columns if column.kind is Kind.TIMESTAMP]
+    # In halves, because SQLite adds in 64 bits.
+    figures = [
+        *(f"SUM({name} >> 32), SUM({name} & {_HALF - 1})" for name in numbers),
+        *(f"MAX({name})" for name in instants),
+    ]
+    month = streaming.MONTH_OF[dialect.address.kind].format(STAMPS[table])
+    found = connection.execute(
+        text(
+            f"SELECT {month} AS month_name, COUNT(*), {', '.join(figures)}"  # noqa: S608 - our names
+            f" FROM {table.name} GROUP BY {month} ORDER BY 1"
+        )
+    )
+    return {
+        name: MonthTotals(
+            int(rows),
+            tuple(
+                int(some[place] or 0) * _HALF + int(some[place + 1] or 0)
+                for place in range(0, 2 * len(numbers), 2)
+            ),
+            tuple(dialect.microseconds(value) for value in some[2 * len(numbers) :]),
+        )
+        for name, rows, *some in found
+    }
+
+
+def read(
+    connection: Connection, dialect: Dialect, table: Table, month: str
+) -> Iterator[pa.RecordBatch]:
+    """The month's rows, as the database streams them."""
+    order = ", ".join(table.key) if table is TRAFFIC else STAMPS[table]
+    condition = f"WHERE {_within(table, month)} ORDER BY {order}"
+    return streaming.READERS[dialect.address.kind](connection, table, condition)
+
+
+def replace(
+    connection: Connection,
+    dialect: Dialect,
+    table: Table,
+    month: str,
+    batches: Iterable[pa.RecordBatch],
+) -> None:
+    """Make the month exactly these rows, inside the caller's transaction."""
+    within = _within(table, month)
+    # Asked first: a DELETE that finds nothing may lock every row that it passes.
+    if connection.execute(text(f"SELECT 1 FROM {table.name} WHERE {within} LIMIT 1")).first():  # noqa: S608
+        connection.execute(text(f"DELETE FROM {table.name} WHERE {within}"))  # noqa: S608 - our names
+    layout = encoded_schema(table)
+    for batch in checked(table, month, batches):
+        dialect.insert(connection, table.name, pa.Table.from_batches([batch]).cast(layout))
+
+
+def _within(table: Table, month: str) -> str:
+    """The month's rows; the session is in UTC."""
+    first, following = map(instant_text, bounds(month))
+    stamp = STAMPS[table]
+    return f"{stamp} >= '{first}' AND {stamp} < '{following}'"
