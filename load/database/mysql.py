@@ -35,7 +35,10 @@ _NO_KEY = "row_id BIGINT NOT NULL AUTO_INCREMENT INVISIBLE PRIMARY KEY"
 _MODE = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 _GET_LOCK = text("SELECT GET_LOCK(:name, :seconds)")
 
+_OPTION = -1
+"""Our own number for what the driver finds before it asks the server."""
 _TROUBLES = {
+    _OPTION: Trouble.OPTION,
     **dict.fromkeys((1205, 1213), Trouble.CONFLICT),
     **dict.fromkeys((1053, 1077, 1079, 1927, 2006, 2013, 2014, 2055), Trouble.LOST),
     **dict.fromkeys((1062, 1586), Trouble.COLLISION),
@@ -96,6 +99,13 @@ class Mysql:
     def _engine(self, *, local_infile: bool) -> Engine:
         given = {"local_infile": local_infile, "connect_timeout": 10, "charset": "utf8mb4"}
         engine = create_engine(self.address.url, poolclass=NullPool, connect_args=given)
+
+        @event.listens_for(engine, "do_connect")
+        def _connect(_: object, __: object, ___: object, options: dict[str, Any]) -> Any:
+            try:
+                return pymysql.connect(**options)
+            except TypeError as error:
+                raise pymysql.ProgrammingError(_OPTION, str(error)) from error
 
         @event.listens_for(engine, "connect")
         def _set(connection: Any, _: object) -> None:
