@@ -17,8 +17,8 @@ import duckdb
 from livetraffic.errors import LiveTrafficError, SinkError
 from load.statements import first_line
 
-_POLL = 0.02
-_LONGEST_POLL = 0.5
+_POLL = 0.005
+_LONGEST_POLL = 0.05
 _TAKEN = ("Could not set lock", "different configuration", "being used by another process")
 # In one process DuckDB shares what is open between threads, settings too: hence one at a time.
 _TURNS: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)

@@ -13,16 +13,22 @@ from sql import references, views
 POSTGRESQL, MYSQL, SQLITE, DUCKDB = "postgresql", "mysql", "sqlite", "duckdb"
 DIALECTS = (POSTGRESQL, MYSQL, SQLITE, DUCKDB)
 
-INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = ()
+INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("load_ledger", ("domain", "window_end")),
+    ("calendar", ("ordinal",)),
+)
 """What the views need beyond the keys, as (table, columns)."""
 
-# MariaDB and MySQL cast to no BIGINT; MySQL 8 reserves ``rank``.
+# The seconds since 1970 of an instant, as the files write them: PostgreSQL's and DuckDB's words.
+_SECONDS = r"CAST\(FLOOR\(EXTRACT\(EPOCH FROM ([\w.]+)\)\) AS BIGINT\)"
 _SPELLINGS: dict[str, tuple[tuple[str, str], ...]] = {
     MYSQL: (
-        (r"\bAS BIGINT\b", "AS SIGNED"),
+        (_SECONDS, r"TIMESTAMPDIFF(SECOND, '1970-01-01', \1)"),
+        (r"\bAS BIGINT\b", "AS SIGNED"),  # CAST knows no BIGINT
         (r"\bAS DOUBLE PRECISION\b", "AS DOUBLE"),
-        (r"\bAS rank\b", "AS `rank`"),
+        (r"\bAS rank\b", "AS `rank`"),  # reserved in MySQL 8
     ),
+    SQLITE: ((_SECONDS, r"CAST(strftime('%s', \1) AS BIGINT)"),),
 }
 
 

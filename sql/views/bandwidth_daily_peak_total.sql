@@ -4,19 +4,17 @@
 -- Zone: business time zone; timestamp = start of the peak's point, UTC.
 -- Rule: summed over all domains per point, then the highest (not the sum of peaks); the earliest
 -- point wins a tie. Rows only in a warehouse of 5-minute values.
-WITH points AS (
-    SELECT calendar.local_date, bandwidth_total.timestamp, bandwidth_total.bits_per_second
+SELECT local_date, bits_per_second, timestamp
+FROM (
+    SELECT
+        calendar.local_date,
+        bandwidth_total.bits_per_second,
+        bandwidth_total.timestamp,
+        ROW_NUMBER() OVER (
+            PARTITION BY calendar.local_date
+            ORDER BY bandwidth_total.bits_per_second DESC, bandwidth_total.timestamp
+        ) AS place
     FROM bandwidth_total
     JOIN calendar ON calendar.timestamp = bandwidth_total.timestamp
-),
-peaks AS (
-    SELECT local_date, MAX(bits_per_second) AS bits_per_second
-    FROM points
-    GROUP BY local_date
-)
-SELECT peaks.local_date, peaks.bits_per_second, MIN(points.timestamp) AS timestamp
-FROM peaks
-JOIN points
-    ON points.local_date = peaks.local_date
-    AND points.bits_per_second = peaks.bits_per_second
-GROUP BY peaks.local_date, peaks.bits_per_second
+) AS points
+WHERE place = 1

@@ -6,48 +6,52 @@
 -- why. asked = points, expected or not, between the domain's first and newest entry. Only the
 -- ledger is read: edges and day starts in order, a running sum of each mark, and the stretches
 -- between them added up by day.
-WITH days AS (
-    SELECT local_date, local_month, MIN(ordinal) AS first_ordinal, MAX(ordinal) + 1 AS end_ordinal
-    FROM calendar
-    GROUP BY local_date, local_month
-),
-timeline AS (
-    SELECT domain, ordinal, mark, delta, 0 AS day_ordinal FROM ledger_edges
+WITH timeline AS (
+    SELECT domain, ordinal, mark, delta FROM ledger_edges
     UNION ALL
-    SELECT
-        named.domain,
-        days.first_ordinal AS ordinal,
-        'day' AS mark,
-        0 AS delta,
-        days.first_ordinal AS day_ordinal
+    SELECT named.domain, days.ordinal, 'day' AS mark, 0 AS delta
     FROM (SELECT DISTINCT domain FROM load_ledger) AS named
-    CROSS JOIN days
+    CROSS JOIN (
+        SELECT MIN(ordinal) AS ordinal FROM calendar GROUP BY local_date
+        UNION ALL
+        SELECT MAX(ordinal) + 1 AS ordinal FROM calendar
+    ) AS days
+),
+moments AS (
+    SELECT
+        domain,
+        ordinal,
+        SUM(CASE WHEN mark = 'read' THEN delta ELSE 0 END) AS read_delta,
+        SUM(CASE WHEN mark = 'settled' THEN delta ELSE 0 END) AS settled_delta,
+        SUM(CASE WHEN mark = 'lost' THEN delta ELSE 0 END) AS lost_delta,
+        SUM(CASE WHEN mark = 'gone' THEN delta ELSE 0 END) AS gone_delta,
+        SUM(CASE WHEN mark = 'known' THEN delta ELSE 0 END) AS known_delta,
+        SUM(CASE WHEN mark = 'asked' THEN delta ELSE 0 END) AS asked_delta,
+        SUM(CASE WHEN mark = 'ahead' THEN delta ELSE 0 END) AS ahead_delta
+    FROM timeline
+    GROUP BY domain, ordinal
 ),
 running AS (
     SELECT
         domain,
         ordinal,
-        LEAD(ordinal) OVER along AS next_ordinal,
-        MAX(day_ordinal) OVER along AS day_ordinal,
-        SUM(CASE WHEN mark = 'read' THEN delta ELSE 0 END) OVER along AS read_count,
-        SUM(CASE WHEN mark = 'settled' THEN delta ELSE 0 END) OVER along AS settled,
-        SUM(CASE WHEN mark = 'lost' THEN delta ELSE 0 END) OVER along AS lost,
-        SUM(CASE WHEN mark = 'gone' THEN delta ELSE 0 END) OVER along AS gone,
-        SUM(CASE WHEN mark = 'known' THEN delta ELSE 0 END) OVER along AS known,
-        SUM(CASE WHEN mark = 'asked' THEN delta ELSE 0 END) OVER along AS asked,
-        SUM(CASE WHEN mark = 'ahead' THEN delta ELSE 0 END) OVER along AS ahead
-    FROM timeline
-    WINDOW along AS (PARTITION BY domain ORDER BY ordinal)
+        LEAD(ordinal) OVER (PARTITION BY domain ORDER BY ordinal) AS next_ordinal,
+        SUM(read_delta) OVER along AS read_count,
+        SUM(settled_delta) OVER along AS settled,
+        SUM(lost_delta) OVER along AS lost,
+        SUM(gone_delta) OVER along AS gone,
+        SUM(known_delta) OVER along AS known,
+        SUM(asked_delta) OVER along AS asked,
+        SUM(ahead_delta) OVER along AS ahead
+    FROM moments
+    WINDOW along AS (PARTITION BY domain ORDER BY ordinal ROWS UNBOUNDED PRECEDING)
 ),
 stretches AS (
     SELECT
         running.domain,
-        days.local_date,
-        days.local_month,
-        CASE
-            WHEN running.next_ordinal < days.end_ordinal THEN running.next_ordinal
-            ELSE days.end_ordinal
-        END - running.ordinal AS points,
+        calendar.local_date,
+        calendar.local_month,
+        running.next_ordinal - running.ordinal AS points,
         CASE
             WHEN running.settled > 0 THEN 'settled'
             WHEN running.read_count > 0 THEN 'provisional'
@@ -59,8 +63,7 @@ stretches AS (
         END AS state,
         running.asked
     FROM running
-    JOIN days ON days.first_ordinal = running.day_ordinal
-    WHERE running.ordinal < days.end_ordinal
+    JOIN calendar ON calendar.ordinal = running.ordinal
 )
 SELECT
     domain,
