@@ -1,4 +1,4 @@
--- The rows of the batch that are new (old_bytes is null) or whose value differs from the stored one.
+-- The rows of the batch that are new (old_bytes is null) or whose value is not the stored one.
 INSERT INTO staged_changes (domain, timestamp, traffic_bytes, source, loaded_at, old_bytes)
 SELECT
     staged.domain,

@@ -1,5 +1,5 @@
 -- Writes the values that differ, and only those.
--- Differs for SQLite: it would look through all of traffic for an UPDATE ... FROM; this goes by key.
+-- Differs for SQLite: for an UPDATE ... FROM it looks through all of traffic; this goes by key.
 INSERT INTO traffic (domain, timestamp, traffic_bytes, source, loaded_at)
 SELECT domain, timestamp, traffic_bytes, source, loaded_at
 FROM staged_changes
