@@ -28,6 +28,10 @@ _INSTANTS = frozenset({"newest_point", "settled_since", "settled_until", "last_r
     column.name for table in TABLES for column in table.columns if column.kind is Kind.TIMESTAMP
 }
 
+_BLANK = re.compile(r"(?:\s|\(|--[^\n]*(?:\n|\Z)|/\*(?![!M]).*?\*/)*", re.DOTALL)
+_WORD = re.compile(r"[A-Za-z]*")
+_EXPLAIN = re.compile(r"explain\s*(?:\([^()]*\)\s*|(?:analyze|verbose)\s+)*", re.IGNORECASE)
+
 Reading = Callable[[Sequence[Any]], Any]
 """One column's values, as the driver gives them, to an Arrow array."""
 
@@ -40,6 +44,23 @@ def check_speakable(statement: str) -> None:
     """
     if _UNSPEAKABLE.search(statement):
         raise ConfigError("The statement holds characters that no text has.", REMEDY)
+
+
+def first_word(statement: str) -> str:
+    """The word a statement begins with, in lower case, after blanks, comments and parentheses."""
+    word = _WORD.match(statement, _begin(statement))
+    return word.group().lower() if word is not None else ""
+
+
+def explained(statement: str) -> str:
+    """What an EXPLAIN is asked about, which it may run; another statement as it is."""
+    found = _EXPLAIN.match(statement, _begin(statement))
+    return statement if found is None else statement[found.end() :]
+
+
+def _begin(statement: str) -> int:
+    blank = _BLANK.match(statement)
+    return 0 if blank is None else blank.end()
 
 
 def not_reading() -> ConfigError:
@@ -136,6 +157,12 @@ def instants(values: Sequence[Any]) -> Any:
     return pa.array(values, MICROSECONDS)
 
 
+def words(values: Sequence[Any]) -> Any:
+    """Text, or bytes where they are no text."""
+    plain = all(value is None or isinstance(value, str) for value in values)
+    return pa.array(values, pa.string()) if plain else anything(values)
+
+
 def flags(values: Sequence[Any]) -> Any:
     """0 and 1 as false and true."""
     return pa.array([None if v is None else bool(v) for v in values], pa.bool_())
@@ -194,14 +221,3 @@ def _named(name: str) -> pa.DataType:
     if name in _INSTANTS:
         return MICROSECONDS
     return pa.date32() if name == "local_date" else pa.null()
-
-
-_BLANK = re.compile(r"(?:\s|\(|--[^\n]*(?:\n|\Z)|/\*(?![!M]).*?\*/)*", re.DOTALL)
-_WORD = re.compile(r"[A-Za-z]*")
-
-
-def first_word(statement: str) -> str:
-    """The word a statement begins with, in lower case, after blanks, comments and parentheses."""
-    start = _BLANK.match(statement)
-    word = _WORD.match(statement, start.end() if start is not None else 0)
-    return word.group().lower() if word is not None else ""

@@ -61,6 +61,8 @@ _READINGS: dict[int, answers.Reading] = {
     **dict.fromkeys((FIELD.FLOAT, FIELD.DOUBLE), answers.of_type(pa.float64())),
     **dict.fromkeys((FIELD.DATETIME, FIELD.TIMESTAMP), answers.instants),
     FIELD.DATE: answers.of_type(pa.date32()),
+    **dict.fromkeys((FIELD.VARCHAR, FIELD.VAR_STRING, FIELD.STRING), answers.words),
+    **dict.fromkeys((FIELD.BLOB, FIELD.MEDIUM_BLOB, FIELD.LONG_BLOB), answers.words),
 }
 _FIRST_WORDS = frozenset(
     {"select", "with", "values", "table", "show", "describe", "desc", "explain"}
