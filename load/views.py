@@ -28,7 +28,8 @@ _SPELLINGS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"\bAS DOUBLE PRECISION\b", "AS DOUBLE"),
         (r"\bAS rank\b", "AS `rank`"),  # reserved in MySQL 8
     ),
-    SQLITE: ((_SECONDS, r"CAST(strftime('%s', \1) AS BIGINT)"),),
+    # Cut, because SQLite would round .999999 up to the next second.
+    SQLITE: ((_SECONDS, r"CAST(strftime('%s', substr(\1, 1, 19)) AS BIGINT)"),),
 }
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import sql
+from tests.sql.engines import ENGINES
 from tests.sql.local_grid import calendar, months
-from tests.sql.warehouses import ENGINES
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.glob("*/*/expect.csv"))

@@ -10,9 +10,9 @@ import pytest
 
 from livetraffic.ledger import Entry, fold
 from livetraffic.window import Window, to_seconds
+from tests.sql.engines import IN_BULK
 from tests.sql.local_grid import calendar
 from tests.sql.view_oracle import PUBLIC, Oracle
-from tests.sql.warehouses import duckdb_in_memory
 
 Rows = list[dict[str, Any]]
 
@@ -28,6 +28,7 @@ GRIDS = {
     "hours": ("Europe/Berlin", "2026-03-26T23:00", "2026-04-03T22:00", 3600),
     "days": ("Asia/Shanghai", "2026-01-01T00:00", "2026-03-01T00:00", 86400),
 }
+SEEDS = [(engine, seed) for engine in IN_BULK for seed in range(4 if engine == "memory" else 1)]
 BYTES = (0, 0, 0, 18, 19, 56, 57, 74, 75, 10**9, 10**9, 10**9 + 1, 2**53 + 1)
 
 
@@ -118,28 +119,29 @@ def _comparable(rows: Rows) -> Rows:
     return sorted(rows, key=lambda row: [str(value) for value in row.values()])
 
 
+@pytest.mark.parametrize(("engine", "seed"), SEEDS)
 @pytest.mark.parametrize("grid", GRIDS)
-@pytest.mark.parametrize("seed", range(4))
-def test_views_agree_with_the_oracle(seed: int, grid: str, tmp_path: Path) -> None:
+def test_views_agree_with_the_oracle(seed: int, grid: str, engine: str, tmp_path: Path) -> None:
     """Same rows, same columns, to the last unit."""
     oracle, tables = _warehouse(1000 * seed + len(grid), grid)
-    answer = duckdb_in_memory(tmp_path, tables)
+    answer = IN_BULK[engine](tmp_path, tables)
     for view in PUBLIC:
         expected = getattr(oracle, view)()
         assert _comparable(answer(f"SELECT * FROM {view}")) == _comparable(expected), view
 
 
+@pytest.mark.parametrize("engine", IN_BULK)
 @pytest.mark.parametrize("grid", GRIDS)
-def test_coverage_is_the_twin_of_the_ledgers_fold(grid: str, tmp_path: Path) -> None:
+def test_coverage_is_the_twin_of_the_ledgers_fold(grid: str, engine: str, tmp_path: Path) -> None:
     """As many points settled and read, domain by domain, as ``livetraffic.ledger`` folds."""
     _, tables = _warehouse(77, grid)
     step = GRIDS[grid][3]
     folded = fold((_entry(row) for row in tables["load_ledger"]), settle_after=SETTLE, step=step)
-    sums = duckdb_in_memory(tmp_path, tables)(
-        "SELECT domain, sum(settled) AS settled, sum(settled + provisional) AS reads"
+    sums = IN_BULK[engine](tmp_path, tables)(
+        "SELECT domain, sum(settled) AS settled, sum(settled + provisional) AS known"
         " FROM coverage_grid GROUP BY domain"
     )
-    assert {row["domain"]: (int(row["settled"]), int(row["reads"])) for row in sums} == {
+    assert {row["domain"]: (int(row["settled"]), int(row["known"])) for row in sums} == {
         domain: (_points(coverage.settled, step), _points(coverage.read, step))
         for domain, coverage in folded.items()
     }

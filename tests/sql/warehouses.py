@@ -1,4 +1,4 @@
-"""Small warehouses in memory, and the engines that the views are tried on."""
+"""Small warehouses: their rows, and DuckDB over them."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -73,7 +73,3 @@ def duckdb_in_memory(_: Path, tables: Tables) -> Answer:
         connection.register(definition.name, arrow(definition, tables.get(definition.name, ())))
     install_views(connection)
     return lambda statement: connection.sql(statement).to_arrow_table().to_pylist()
-
-
-ENGINES: dict[str, Callable[[Path, Tables], Answer]] = {"duckdb": duckdb_over_parquet}
-"""One line for each engine on which the views must give the same answers."""
