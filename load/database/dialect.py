@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Connection, Engine
 
-from livetraffic.errors import ConfigError
-from load.database.address import Address, Kind
+from load.database.address import Address
 from load.database.ddl import Words
 from load.database.failure import Trouble
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-COMMIT_WAIT_SECONDS = 300
-"""How long a commit waits for that of another worker."""
-
-_EXTRAS = {Kind.POSTGRESQL: "postgres", Kind.MYSQL: "mysql"}
+COMMIT_WAIT_SECONDS = 60
+"""How long a commit waits for that of another worker before the batch is tried again."""
+LOCK_WAIT_SECONDS = 5
+"""How long it then waits for rows or views that a stranger holds, before it is tried again: what waits
+for a view keeps all later readers of it waiting too."""
 
 
 class Dialect(Protocol):
@@ -85,29 +85,3 @@ class Dialect(Protocol):
 
     def query(self, statement: str) -> "pa.Table":
         """As ``Sink.query``; may raise what its driver does."""
-
-
-def dialect_of(address: Address) -> Dialect:
-    """The dialect of an address.
-
-    Raises:
-        ConfigError: its driver is not installed.
-    """
-    try:
-        if address.kind is Kind.POSTGRESQL:
-            from load.database.postgresql import Postgresql
-
-            return Postgresql(address)
-        if address.kind is Kind.MYSQL:
-            from load.database.mysql import Mysql
-
-            return Mysql(address)
-    except ImportError as error:
-        extra = _EXTRAS[address.kind]
-        raise ConfigError(
-            f"The driver for {address} is not installed ({error.name or error}).",
-            f"Install it: pip install 'live-traffic[{extra}]'.",
-        ) from error
-    from load.database.sqlite import Sqlite
-
-    return Sqlite(address)

@@ -15,12 +15,13 @@ from pymysql.cursors import SSCursor
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from livetraffic.errors import ConfigError
 from livetraffic.table import Column, Kind
 from load.arrow import MICROSECONDS
 from load.database import answers
 from load.database.address import Address
 from load.database.ddl import Words
-from load.database.dialect import COMMIT_WAIT_SECONDS
+from load.database.dialect import COMMIT_WAIT_SECONDS, LOCK_WAIT_SECONDS
 from load.database.failure import Trouble
 from load.database.session_lock import session_lock
 from load.database.values import csv_pieces, from_naive, instant_text, plain_rows
@@ -33,6 +34,10 @@ _LONG = frozenset({"detail"})
 _NO_KEY = "row_id BIGINT NOT NULL AUTO_INCREMENT INVISIBLE PRIMARY KEY"
 """Clusters and managed servers want a key in every table; ``SELECT *`` does not show it."""
 _MODE = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+_SESSION = (
+    "SET time_zone = '+00:00', wait_timeout = 604800, sql_mode = %s,"
+    " lock_wait_timeout = %s, innodb_lock_wait_timeout = %s"
+)
 _GET_LOCK = text("SELECT GET_LOCK(:name, :seconds)")
 
 _OPTION = -1
@@ -108,15 +113,18 @@ class Mysql:
                 return pymysql.connect(**options)
             except TypeError as error:
                 raise pymysql.ProgrammingError(_OPTION, str(error)) from error
+            except RuntimeError as error:  # MySQL 8 without TLS
+                raise ConfigError(
+                    f"{self.address} wants a log-in that its driver cannot do alone: {error}.",
+                    "Install it: pip install cryptography.",
+                ) from error
 
         @event.listens_for(engine, "connect")
         def _set(connection: Any, _: object) -> None:
             self._collation = _collation(connection.get_server_info())
             with connection.cursor() as cursor:
                 cursor.execute(f"SET NAMES utf8mb4 COLLATE {self._collation}")
-                cursor.execute(
-                    "SET time_zone = '+00:00', wait_timeout = 604800, sql_mode = %s", (_MODE,)
-                )
+                cursor.execute(_SESSION, (_MODE, LOCK_WAIT_SECONDS, LOCK_WAIT_SECONDS))
 
         return engine
 

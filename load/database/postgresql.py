@@ -14,7 +14,7 @@ from livetraffic.table import Kind
 from load.database import answers, binary_copy
 from load.database.address import Address
 from load.database.ddl import Words
-from load.database.dialect import COMMIT_WAIT_SECONDS
+from load.database.dialect import COMMIT_WAIT_SECONDS, LOCK_WAIT_SECONDS
 from load.database.failure import Trouble
 from load.database.session_lock import session_lock
 from load.database.values import csv_pieces, from_zoned, instant_of
@@ -31,6 +31,8 @@ _DEFAULTS = {
     "keepalives_idle": "60",  # the run lock's connection is idle while a batch is fetched
 }
 _SETTINGS = (
+    "SET client_encoding = 'UTF8'",  # what the binary COPY sends, whatever the database is in
+    "SET statement_timeout = 0",  # a first load takes as long as it takes
     "SET TIME ZONE 'UTC'",
     "SET work_mem = '64MB'",  # what a batch is sorted and joined in
     "SET jit = off",  # compiling a view's plan takes seconds, running it a tenth of one
@@ -139,6 +141,7 @@ class Postgresql:
         """As ``Dialect.lock_commits``, by an advisory lock that ends with the transaction."""
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{COMMIT_WAIT_SECONDS}s'")
         connection.execute(_COMMIT_LOCK, self._key("commit"))
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT_SECONDS}s'")
 
     def _key(self, what: str) -> dict[str, str | None]:
         return {"what": what, "schema": self.address.schema}
@@ -217,7 +220,6 @@ class Postgresql:
             raise answers.not_reading()
         with self.writer.connect() as connection:
             connection.exec_driver_sql("SET TRANSACTION READ ONLY")
-            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             driver: Any = connection.connection.driver_connection
             with driver.cursor() as cursor:
                 try:

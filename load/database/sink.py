@@ -20,7 +20,7 @@ from load import batch, ledger_file, warehouse_file
 from load.arrow import schema as arrow_schema
 from load.database import answers, months, schema, stored
 from load.database.address import parse
-from load.database.dialect import dialect_of
+from load.database.choice import dialect_of
 from load.database.failure import KeyTakenError
 from load.database.retry import attempted, once, retried, translated
 from load.database.upsert import Batch, upsert
@@ -143,11 +143,11 @@ class DatabaseSink:
         self._changed(work)
 
     def made(self) -> Made | None:
-        """As ``MonthlySink.made``."""
+        """As ``Sink.made``."""
         return self._found(self._made, None)
 
     def calendar(self) -> Window | None:
-        """As ``MonthlySink.calendar``."""
+        """As ``Sink.calendar``."""
 
         def look(connection: Connection) -> Window | None:
             made = self._made(connection)
@@ -156,11 +156,11 @@ class DatabaseSink:
         return self._found(look, None)
 
     def months(self, table: Table) -> dict[str, MonthTotals]:
-        """As ``MonthlySink.months``."""
+        """As ``Sink.months``."""
         return self._found(lambda c: months.totals(c, self._dialect, table), {})
 
     def read_month(self, table: Table, month: str) -> Iterator[pa.RecordBatch]:
-        """As ``MonthlySink.read_month``."""
+        """As ``Sink.read_month``."""
         if not self._dialect.is_there():
             return
         with translated(self._dialect), self._dialect.reader.connect() as connection:
@@ -168,7 +168,7 @@ class DatabaseSink:
                 yield from months.read(connection, self._dialect, table, month)
 
     def replace_month(self, table: Table, month: str, batches: Iterable[pa.RecordBatch]) -> None:
-        """As ``MonthlySink.replace_month``, by the database's bulk path."""
+        """As ``Sink.replace_month``, by the database's bulk path."""
         self._existing()
 
         def work(connection: Connection) -> None:

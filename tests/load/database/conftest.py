@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from load.database.address import parse
-from load.database.dialect import Dialect, dialect_of
+from load.database.choice import dialect_of
+from load.database.dialect import Dialect
 from load.database.sink import DatabaseSink
 from tests import servers
 from tests.contract.stores import STORES, Store, prepared

@@ -5,6 +5,7 @@ import sys
 import traceback
 
 import pytest
+from sqlalchemy import make_url
 
 from livetraffic.errors import ConfigError, LiveTrafficError
 from load.database.address import Kind, parse
@@ -103,16 +104,16 @@ def test_a_server_that_is_not_there(
 
 @pytest.mark.parametrize("server", [servers.postgres, servers.mariadb], ids=["postgres", "mariadb"])
 def test_a_database_that_is_not_there(server) -> None:
-    base = server().rsplit("/", 1)[0]
+    url = make_url(server()).set(database="no_such_database").render_as_string(hide_password=False)
     with pytest.raises(ConfigError, match="no such database") as caught:
-        DatabaseSink(f"{base}/no_such_database").check(step=300, timezone="UTC")
+        DatabaseSink(url).check(step=300, timezone="UTC")
     assert "CREATE DATABASE" in caught.value.remedy
 
 
 @pytest.mark.parametrize("server", [servers.postgres, servers.mariadb], ids=["postgres", "mariadb"])
 def test_an_unknown_user_or_a_wrong_password(server) -> None:
-    scheme, rest = server().split("://", 1)
-    url = f"{scheme}://nobody_here:{SECRET}@{rest.rsplit('@', 1)[-1]}"
+    made = make_url(server()).set(username="nobody_here", password=PLAIN)
+    url = made.render_as_string(hide_password=False)
     with pytest.raises(ConfigError, match="password") as caught:
         DatabaseSink(url).check(step=300, timezone="UTC")
     shown = "".join(traceback.format_exception(caught.value))
@@ -122,5 +123,12 @@ def test_an_unknown_user_or_a_wrong_password(server) -> None:
 
 @pytest.mark.parametrize("server", [servers.postgres, servers.mariadb], ids=["postgres", "mariadb"])
 def test_an_option_that_the_driver_does_not_take(server) -> None:
+    url = make_url(server()).update_query_dict({"no_such_option": "1"})
+    sink = DatabaseSink(url.render_as_string(hide_password=False))
     with pytest.raises(ConfigError, match="option"):
-        DatabaseSink(f"{server()}?no_such_option=1").check(step=300, timezone="UTC")
+        sink.check(step=300, timezone="UTC")
+
+
+def test_a_sink_shows_no_password() -> None:
+    sink = DatabaseSink(f"postgresql://u:{SECRET}@h/d?schema=s")
+    assert repr(sink) == "DatabaseSink('postgresql://u@h/d?schema=s')"

@@ -22,7 +22,9 @@ from tests.contract.stores import (
     LOADED_AT,
     RUN,
     SENT,
+    SETTLE_AFTER,
     STEP,
+    ZONE,
     Store,
     covering,
     frame,
@@ -251,3 +253,37 @@ def test_a_run_whose_lock_was_lost_ends_in_peace(
         with store.make(place).run_lock(wait=20, holder="second"):
             put(sink, ROWS)
     assert len(store.read(place).traffic) == 20
+
+
+@SERVERS
+def test_a_view_that_somebody_is_reading_is_replaced_in_the_end(
+    store: Store, place: Path, sink: DatabaseSink, url: str
+) -> None:
+    """It is waited for only for seconds at a time: later readers wait behind whoever waits."""
+    with sink._dialect.writer.begin() as connection:
+        connection.execute(text("UPDATE installed_views SET digest = 'old'"))
+    with sink._dialect.reader.connect() as reader:
+        reader.execute(text("SELECT COUNT(*) FROM freshness")).all()
+        pauses: list[float] = []
+
+        def release(pause: float) -> None:
+            pauses.append(pause)
+            reader.rollback()
+
+        again = DatabaseSink(url, sleeper=release)
+        again.prepare(step=STEP, timezone=ZONE, settle_after=SETTLE_AFTER)
+        assert pauses
+    with sink._dialect.reader.connect() as connection:
+        left = "SELECT COUNT(*) FROM installed_views WHERE digest = 'old'"
+        assert connection.execute(text(left)).scalar() == 0
+
+
+@pytest.mark.parametrize("name", ["postgres"], indirect=True)
+def test_a_server_that_can_only_be_read_says_so(sink: DatabaseSink, url: str) -> None:
+    """A standby, or a user whose transactions only read."""
+    reading = DatabaseSink(f"{url}&options=-c%20default_transaction_read_only%3Don")
+    reading.check(step=STEP, timezone=ZONE)
+    assert reading.ledger() == []
+    with pytest.raises(SinkError, match="can only be read") as caught:
+        put(reading, ROWS)
+    assert "LIVE_TRAFFIC_WAREHOUSE" in caught.value.remedy
