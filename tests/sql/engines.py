@@ -29,7 +29,12 @@ MADE_WITH = {"step": 300, "timezone": "UTC", "settle_after": 0}
 
 def sqlite(_: Path, tables: Tables) -> Answer:
     """A SQLite file."""
-    return _in_database(f"sqlite:///{_home() / 'warehouse.sqlite'}", tables)
+    return _in_database(f"sqlite:///{sqlite_path()}", tables)
+
+
+def sqlite_path() -> Path:
+    """The file of ``sqlite``."""
+    return _home() / "warehouse.sqlite"
 
 
 def postgresql(_: Path, tables: Tables) -> Answer:

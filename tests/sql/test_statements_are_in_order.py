@@ -9,9 +9,10 @@ import duckdb
 import pytest
 
 import sql
+from load import views
 from tests.sql.warehouses import duckdb_in_memory
 
-DIALECTS = (None, "duckdb")
+DIALECTS = (None, *views.DIALECTS)
 FILES = sorted(Path(str(files("sql"))).joinpath("views").rglob("*.sql"))
 
 
@@ -48,6 +49,7 @@ def test_a_file_is_one_bare_select_without_templates(path: Path) -> None:
 @pytest.mark.parametrize("path", [p for p in FILES if p.name.count(".") == 1], ids=_id)
 def test_a_portable_file_uses_no_dialect(path: Path) -> None:
     text = re.sub(r"--[^\n]*", "", path.read_text(encoding="utf-8")).lower()
+    text = text.replace("extract(epoch from", "")  # the one that load.views spells for each engine
     words = r"::|//|\b(greatest|least|date_trunc|extract|interval|qualify|filter|asof|strftime)\b"
     assert re.findall(words, text) == []
 
@@ -66,6 +68,7 @@ def test_views_come_after_what_they_refer_to(dialect: str | None) -> None:
 def test_a_dialects_sibling_wins() -> None:
     assert "//" in sql.statement("views/bandwidth", "duckdb")
     assert sql.statement("views/bandwidth", "sqlite") == sql.statement("views/bandwidth")
+    assert sql.statement("views/traffic_daily", "mysql") != sql.statement("views/traffic_daily")
     assert sql.statement("views/traffic_daily", "duckdb") == sql.statement("views/traffic_daily")
 
 
