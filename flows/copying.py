@@ -11,6 +11,7 @@ from flows.bootstrap import holder
 from flows.warehouse import shown, sink_at
 from livetraffic.errors import ConfigError, Stopped
 from livetraffic.instants import parse_duration
+from livetraffic.window import from_seconds
 from load.sink import MonthTotals
 from load.transfer import Difference, Place, Transfer, Watcher, existing, transfer
 
@@ -118,7 +119,8 @@ def _where(item: Difference) -> str:
 def _told(totals: MonthTotals | None) -> str:
     if totals is None:
         return "none of it"
-    return f"{totals.rows:,} rows, sums {', '.join(map(str, totals.sums))}"
+    figures = _figures(totals)
+    return f"{totals.rows:,} rows, sums {figures['sums']}, newest {figures['newest']}"
 
 
 def _difference(item: Difference) -> dict[str, Any]:
@@ -131,4 +133,14 @@ def _difference(item: Difference) -> dict[str, Any]:
 
 
 def _figures(totals: MonthTotals) -> dict[str, Any]:
-    return {"rows": totals.rows, "sums": list(totals.sums)}
+    """As JSON; sums as text, because they may be longer than 64 bits."""
+    return {
+        "rows": totals.rows,
+        "sums": [str(each) for each in totals.sums],
+        "newest": [_instant(each) for each in totals.newest],
+    }
+
+
+def _instant(microseconds: int) -> str:
+    whole, rest = divmod(microseconds, 1_000_000)
+    return f"{from_seconds(whole):%Y-%m-%dT%H:%M:%S}.{rest:06}Z"

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 from flows.outlook import Rules
 from livetraffic.errors import ConfigError
 from livetraffic.limits import V1, Limits
-from load.sink import MonthlySink, Sink
+from load.sink import Sink
 
 if TYPE_CHECKING:
     from flows.settings import Settings
 
-DATABASES = frozenset({"sqlite", "postgresql", "postgres", "mysql", "mariadb"})
-"""Schemes of the URLs that name a SQL database."""
+DUCKDB = "duckdb://"
+DATABASES = frozenset({"sqlite", "postgresql", "postgres", "mysql", "mariadb", "duckdb"})
+"""Schemes of the URLs that name a database."""
 
 
 def rules_of(settings: "Settings") -> Rules:
@@ -33,34 +34,55 @@ def open_sink(settings: "Settings") -> Sink:
     """The warehouse that the settings name; nothing is created yet.
 
     Raises:
-        ConfigError: a kind of warehouse that this version does not have, or a driver that is not
-            installed.
+        ConfigError: as ``sink_at``.
     """
-    if is_database(settings.warehouse):
-        from load.database.sink import DatabaseSink
-
-        return DatabaseSink(settings.warehouse)
     return sink_at(settings.warehouse)
 
 
-def sink_at(location: str) -> MonthlySink:
+def sink_at(location: str) -> Sink:
     """The warehouse at a path or URL; nothing is created yet.
 
     Raises:
-        ConfigError: a kind of warehouse that this version does not have.
+        ConfigError: a kind of warehouse that this version does not have, a URL that cannot be used,
+            or a driver that is not installed.
     """
+    if location.startswith(DUCKDB):
+        from load.duckdb_file import DuckDbSink
+
+        return DuckDbSink(duckdb_path(location))
+    if is_database(location):
+        from load.database.sink import DatabaseSink
+
+        return DatabaseSink(location)
     from load.parquet import ParquetSink
 
     return ParquetSink(local_path(location))
 
 
+def duckdb_path(url: str) -> Path:
+    """The file of ``duckdb:///warehouse.duckdb``; four slashes before an absolute path.
+
+    Raises:
+        ConfigError: it names no file.
+    """
+    host, slash, path = url.removeprefix(DUCKDB).partition("/")
+    if host or not slash or not path or path == ":memory:" or "?" in path:
+        raise ConfigError(
+            "LIVE_TRAFFIC_WAREHOUSE names no DuckDB file.",
+            "Write duckdb:///warehouse.duckdb, or four slashes before an absolute path.",
+        )
+    return Path(path).expanduser()
+
+
 def shown(location: str) -> str:
-    """A path or URL as people may see it: without password and options."""
+    """A path or URL as people may see it: without password, and of the options only the schema."""
     scheme, mark, rest = location.partition("://")
     if not mark:
         return location
-    user, at, place = rest.partition("?")[0].rpartition("@")
-    return f"{scheme}://{user.partition(':')[0]}{at}{place}"
+    rest, _, options = rest.partition("?")
+    user, at, place = rest.rpartition("@")
+    schema = "".join(f"?{each}" for each in options.split("&") if each.startswith("schema="))
+    return f"{scheme}://{user.partition(':')[0]}{at}{place}{schema}"
 
 
 def is_database(warehouse: str) -> bool:

@@ -138,11 +138,11 @@ class DuckDbSink:
                 duckdb_tables.put_domains(connection, changed)
 
     def made(self) -> warehouse_file.Made | None:
-        """As ``MonthlySink.made``."""
+        """As ``Sink.made``."""
         return self._found()
 
     def calendar(self) -> Window | None:
-        """As ``MonthlySink.calendar``."""
+        """As ``Sink.calendar``."""
         with self._look() as connection:
             if connection is None:
                 return None
@@ -150,18 +150,18 @@ class DuckDbSink:
             return None if made is None else duckdb_tables.held(connection, made)
 
     def months(self, table: Table) -> dict[str, MonthTotals]:
-        """As ``MonthlySink.months``."""
+        """As ``Sink.months``."""
         with self._look() as connection:
             return {} if connection is None else duckdb_months.totals(connection, table)
 
     def read_month(self, table: Table, month: str) -> "Iterator[pa.RecordBatch]":
-        """As ``MonthlySink.read_month``; the file is held until the last batch was taken."""
+        """As ``Sink.read_month``; the file is held until the last batch was taken."""
         with self._look() as connection:
             if connection is not None:
                 yield from duckdb_months.read(connection, table, month)
 
     def replace_month(self, table: Table, month: str, batches: "Iterable[pa.RecordBatch]") -> None:
-        """As ``MonthlySink.replace_month``; the file is held until the last batch was stored."""
+        """As ``Sink.replace_month``; the file is held until the last batch was stored."""
         self._existing()
         with self._door.writing() as connection:
             duckdb_months.replace(connection, table, month, batches)

@@ -140,24 +140,24 @@ class ParquetSink:
             domains_file.write(self.root, commit, given)
 
     def made(self) -> warehouse_file.Made | None:
-        """As ``MonthlySink.made``."""
+        """As ``Sink.made``."""
         return warehouse_file.found(self.root)
 
     def calendar(self) -> Window | None:
-        """As ``MonthlySink.calendar``."""
+        """As ``Sink.calendar``."""
         made = warehouse_file.found(self.root)
         return None if made is None else calendar_file.held(self.root, made)
 
     def months(self, table: Table) -> dict[str, MonthTotals]:
-        """As ``MonthlySink.months``."""
+        """As ``Sink.months``."""
         return parquet_months.totals(self.root, table)
 
     def read_month(self, table: Table, month: str) -> "Iterator[pa.RecordBatch]":
-        """As ``MonthlySink.read_month``."""
+        """As ``Sink.read_month``."""
         return parquet_months.read(self.root, table, month)
 
     def replace_month(self, table: Table, month: str, batches: "Iterable[pa.RecordBatch]") -> None:
-        """As ``MonthlySink.replace_month``."""
+        """As ``Sink.replace_month``."""
         warehouse_file.existing(self.root)
         with committing(self.root) as commit:
             stream = commit.create(path_of(table.name, month))

@@ -53,7 +53,11 @@ class MonthTotals:
 
 
 class Sink(Protocol):
-    """A warehouse. All instants are UTC; every method raises ``SinkError`` when the store fails."""
+    """A warehouse. All instants are UTC; every method raises ``SinkError`` when the store fails.
+
+    ``traffic``, ``traffic_revisions`` and ``load_ledger`` can be moved month by month: the month of a
+    row is the UTC month of its ``timestamp``, ``revised_at`` or ``fetched_at``, written ``2026-01``.
+    """
 
     def prepare(self, *, step: int, timezone: str, settle_after: int) -> None:
         """Create the warehouse, or check that it has this step and zone; recover a killed commit.
@@ -82,6 +86,8 @@ class Sink(Protocol):
 
     def run_lock(self, *, wait: float, holder: str) -> AbstractContextManager[None]:
         """Hold the warehouse for one run; ``holder`` is the line that a waiting run is shown.
+
+        Whoever holds it finds whole commits only: what a killed run left is mended.
 
         Raises:
             Locked: another run holds it for longer than ``wait`` seconds; the message names it.
@@ -134,14 +140,6 @@ class Sink(Protocol):
         Raises:
             ConfigError: it is not one reading statement, or the database refuses it as written.
         """
-
-
-class MonthlySink(Sink, Protocol):
-    """A sink whose tables can be moved, month by month.
-
-    The tables are ``traffic``, ``traffic_revisions`` and ``load_ledger``; the month of a row is the
-    UTC month of its ``timestamp``, ``revised_at`` or ``fetched_at``, written ``2026-01``.
-    """
 
     def made(self) -> "Made | None":
         """What the warehouse was made with; None where there is none. Creates and writes nothing.

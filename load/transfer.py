@@ -15,7 +15,7 @@ from livetraffic.errors import ConfigError, WarehouseMismatch
 from livetraffic.table import CALENDAR, DOMAINS, WAREHOUSE, Table
 from livetraffic.window import Window
 from load.months import STAMPS
-from load.sink import MonthlySink, MonthTotals
+from load.sink import MonthTotals, Sink
 from load.warehouse_file import Made
 
 Months = dict[str, MonthTotals]
@@ -25,7 +25,7 @@ Months = dict[str, MonthTotals]
 class Place:
     """A warehouse and how it is called to people; the name holds no password."""
 
-    sink: MonthlySink
+    sink: Sink
     name: str
 
 

@@ -40,12 +40,6 @@ Reader = Callable[[], Contents]
 Trace = Callable[[], object]
 
 
-@pytest.fixture(autouse=True)
-def _movable(store: Store, place: Path) -> None:
-    if not hasattr(store.make(place), "read_month"):
-        pytest.skip("its months cannot be moved yet")
-
-
 def stamp(instant: datetime) -> int:
     return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
