@@ -97,7 +97,10 @@ def _contents(select: Select) -> Contents:
     return Contents(
         {(row[0], row[1] // MICRO): (row[2], row[3], int(row[4])) for row in rows["traffic"]},
         sorted((row[0], row[1] // MICRO, int(row[2]), *row[3:]) for row in rows["traffic_revisions"]),
-        [Entry(r[0], r[1] // MICRO, r[2] // MICRO, *r[3:11], int(r[11]), *r[12:]) for r in rows["load_ledger"]],
+        [
+            Entry(r[0], r[1] // MICRO, r[2] // MICRO, *r[3:11], int(r[11]), *r[12:])
+            for r in rows["load_ledger"]
+        ],
         [Domain._make(_in_seconds(row)) for row in rows["domains"]],
         sorted(tuple(_in_seconds(row)) for row in rows["calendar"]),
         tuple(rows["warehouse"][0]) if rows["warehouse"] else (),
