@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from livetraffic.domain import Domain
-from livetraffic.errors import SinkError
+from livetraffic.errors import ConfigError, SinkError
 from livetraffic.ledger import Entry
 from livetraffic.table import Table
 from livetraffic.window import Window
@@ -168,8 +168,12 @@ class DuckDbSink:
 
     def query(self, statement: str) -> "pa.Table":
         """As ``Sink.query``; the connection cannot write and reaches no other file."""
-        self._existing()
-        with self._door.reading() as connection:
+        with self._look() as connection:
+            if connection is None:
+                raise ConfigError(
+                    f"There is no warehouse in {self.path}.",
+                    "Name one in LIVE_TRAFFIC_WAREHOUSE, or make one with `live-traffic backfill`.",
+                )
             confine(connection)
             try:
                 check_reading(connection, statement)
