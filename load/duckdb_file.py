@@ -4,7 +4,7 @@ The file is held only for a commit or an answer (``load.duckdb_open``), so that 
 between. One transaction holds the rows, revisions and ledger entries of an upsert.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -154,7 +154,7 @@ class DuckDbSink:
         with self._look() as connection:
             return {} if connection is None else duckdb_months.totals(connection, table)
 
-    def read_month(self, table: Table, month: str) -> "Iterator[pa.RecordBatch]":
+    def read_month(self, table: Table, month: str) -> "Generator[pa.RecordBatch, None, None]":
         """As ``Sink.read_month``; the file is held until the last batch was taken."""
         with self._look() as connection:
             if connection is not None:

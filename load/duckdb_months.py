@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from livetraffic.table import TRAFFIC, Kind, Table
 from load.arrow import GROUP_ROWS, schema
-from load.duckdb_tables import insert
 from load.month_rows import checked
 from load.months import STAMPS, bounds
 from load.sink import MonthTotals
@@ -56,8 +55,34 @@ def replace(
 ) -> None:
     """Make the month exactly these rows, inside the caller's transaction."""
     connection.execute(f"DELETE FROM {table.name} WHERE {_within(table, month)}")  # noqa: S608 - our names
-    for batch in checked(table, month, batches):
-        insert(connection, table, pa.Table.from_batches([batch]))
+    arriving = _Stream(checked(table, month, batches))
+    reader = pa.RecordBatchReader.from_batches(schema(table), arriving)
+    connection.register("arrived", reader)
+    # One statement in one thread: DuckDB then writes full row groups as they come; several threads
+    # keep theirs until the commit and put them in order there.
+    connection.execute("SET threads = 1")
+    try:
+        connection.execute(f"INSERT INTO {table.name} SELECT * FROM arrived")  # noqa: S608 - our names
+    except duckdb.Error:
+        if arriving.broken is not None:
+            raise arriving.broken from None
+        raise
+    connection.unregister("arrived")
+
+
+class _Stream:
+    """Batches on their way through DuckDB, which would only tell of what they raise as text."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self._batches = batches
+        self.broken: Exception | None = None
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from self._batches
+        except Exception as error:
+            self.broken = error
+            raise
 
 
 def _within(table: Table, month: str) -> str:

@@ -4,7 +4,7 @@ Exactly one file a UTC month and table, sorted by domain and time; rows, revisio
 entries of an upsert appear in one journalled commit. Reading takes no lock and writes nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -152,7 +152,7 @@ class ParquetSink:
         """As ``Sink.months``."""
         return parquet_months.totals(self.root, table)
 
-    def read_month(self, table: Table, month: str) -> "Iterator[pa.RecordBatch]":
+    def read_month(self, table: Table, month: str) -> "Generator[pa.RecordBatch, None, None]":
         """As ``Sink.read_month``."""
         return parquet_months.read(self.root, table, month)
 

@@ -1,6 +1,6 @@
 """One month's file of a table as record batches: totals, reading, and writing it anew."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
@@ -27,7 +27,7 @@ def totals(root: Path, table: Table) -> dict[str, MonthTotals]:
     return {month: total for month, total in found.items() if total.rows}
 
 
-def read(root: Path, table: Table, month: str) -> Iterator[pa.RecordBatch]:
+def read(root: Path, table: Table, month: str) -> Generator[pa.RecordBatch, None, None]:
     """The month's rows, a row group at a time; nothing where there is no file.
 
     Raises:

@@ -1,6 +1,6 @@
 """What every store promises: the contract that ``tests/contract`` holds each of them to."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -154,11 +154,12 @@ class Sink(Protocol):
     def months(self, table: Table) -> dict[str, MonthTotals]:
         """Every month of which the table has a row, in order; none where there is no warehouse."""
 
-    def read_month(self, table: Table, month: str) -> "Iterator[pa.RecordBatch]":
+    def read_month(self, table: Table, month: str) -> "Generator[pa.RecordBatch, None, None]":
         """The month's rows, some at a time, of the schema in ``load.arrow``.
 
         ``traffic`` comes in the order of its key; the others in any order, a row as often as it is
-        stored. Memory holds a batch. Whoever holds the run lock reads one state of the month.
+        stored. Memory holds a batch. Whoever holds the run lock reads one state of the month, and
+        whoever stops before the end closes the generator.
         """
 
     def replace_month(self, table: Table, month: str, batches: "Iterable[pa.RecordBatch]") -> None:

@@ -6,6 +6,7 @@ source is only read; both run locks are the caller's business.
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -159,8 +160,8 @@ def _copy_table(
     missing = [month for month in held if month not in present]
     watcher.planned(table.name, len(held), len(missing))
     for month in missing:
-        batches = _watched(source.sink.read_month(table, month), watcher)
-        target.sink.replace_month(table, month, batches)
+        with closing(source.sink.read_month(table, month)) as batches:
+            target.sink.replace_month(table, month, _watched(batches, watcher))
         watcher.month_done(table.name, month, held[month].rows)
     return len(missing)
 

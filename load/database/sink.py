@@ -1,6 +1,6 @@
 """The warehouse in a SQL database, as a ``load.sink.Sink``."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -159,7 +159,7 @@ class DatabaseSink:
         """As ``Sink.months``."""
         return self._found(lambda c: months.totals(c, self._dialect, table), {})
 
-    def read_month(self, table: Table, month: str) -> Iterator[pa.RecordBatch]:
+    def read_month(self, table: Table, month: str) -> Generator[pa.RecordBatch, None, None]:
         """As ``Sink.read_month``."""
         if not self._dialect.is_there():
             return
