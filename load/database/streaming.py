@@ -34,7 +34,9 @@ _PLAIN_MICROSECONDS = pa.timestamp("us")
 _SMALLEST_BLOCK = 1 << 20
 
 
-def _copied(connection: Connection, table: Table, condition: str) -> Iterator[pa.RecordBatch]:
+def _copied(
+    connection: Connection, table: Table, condition: str, *binds: str
+) -> Iterator[pa.RecordBatch]:
     driver: Any = connection.connection.driver_connection
     columns = ", ".join(table.column_names)
     texts = ", ".join(column.name for column in table.columns if column.kind is Type.TEXT)
@@ -42,41 +44,62 @@ def _copied(connection: Connection, table: Table, condition: str) -> Iterator[pa
     options = f"FORMAT csv, FORCE_QUOTE ({texts})"
     with (
         driver.cursor() as cursor,
-        cursor.copy(f"COPY ({question}) TO STDOUT ({options})") as rows,
+        cursor.copy(f"COPY ({question}) TO STDOUT ({options})", binds) as rows,
     ):
         yield from _parsed(table, map(bytes, rows))
 
 
-def _concatenated(connection: Connection, table: Table, condition: str) -> Iterator[pa.RecordBatch]:
+def _concatenated(
+    connection: Connection, table: Table, condition: str, *binds: str
+) -> Iterator[pa.RecordBatch]:
     from pymysql.cursors import SSCursor
 
     driver: Any = connection.connection.driver_connection
     line = f"CONCAT_WS(',', {', '.join(map(_as_csv, table.columns))})"
     with driver.cursor(SSCursor) as cursor:
         cursor.execute("SET SESSION net_write_timeout = 3600")  # whoever takes the rows may be slow
-        cursor.execute(f"SELECT {line} FROM {table.name} {condition}")  # noqa: S608 - our names
+        cursor.execute(f"SELECT {line} FROM {table.name} {condition}", binds)  # noqa: S608 - our names
         pieces = iter(partial(cursor.fetchmany, PIECE), ())
         yield from _parsed(table, (f"{row[0]}\n".encode() for rows in pieces for row in rows))
 
 
-def _fetched(connection: Connection, table: Table, condition: str) -> Iterator[pa.RecordBatch]:
+def _fetched(
+    connection: Connection, table: Table, condition: str, *binds: str
+) -> Iterator[pa.RecordBatch]:
     driver: Any = connection.connection.driver_connection
     layout = schema(table)
     columns = ", ".join(table.column_names)
     question = f"SELECT {columns} FROM {table.name} {condition}"  # noqa: S608 - our names
-    with closing(driver.execute(question)) as cursor:
+    with closing(driver.execute(question, binds)) as cursor:
         for rows in iter(partial(cursor.fetchmany, PIECE), []):
             columns_of_rows = zip(layout.types, zip(*rows, strict=True), strict=True)
             arrays = [_array(kind, values) for kind, values in columns_of_rows]
             yield pa.RecordBatch.from_arrays(arrays, schema=layout)
 
 
-READERS: dict[Kind, Callable[[Connection, Table, str], Iterator[pa.RecordBatch]]] = {
+READERS: dict[Kind, Callable[..., Iterator[pa.RecordBatch]]] = {
     Kind.SQLITE: _fetched,
     Kind.POSTGRESQL: _copied,
     Kind.MYSQL: _concatenated,
 }
-"""What gives the table's rows; the condition begins at WHERE and holds no binds."""
+"""Connection, table, condition from WHERE on, and its binds, to the table's rows."""
+
+BIND = {Kind.SQLITE: "?", Kind.POSTGRESQL: "%s", Kind.MYSQL: "%s"}
+"""How a bind stands in a condition."""
+
+
+def gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of about ``PIECE``, however small they come."""
+    few: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        few.append(batch)
+        count += batch.num_rows
+        if count >= PIECE:
+            yield from pa.Table.from_batches(few).combine_chunks().to_batches()
+            few, count = [], 0
+    if few:
+        yield from pa.Table.from_batches(few).combine_chunks().to_batches()
 
 
 def _array(kind: pa.DataType, values: Sequence[Any]) -> Any:
