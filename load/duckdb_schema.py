@@ -15,6 +15,7 @@ TYPES = {
     Kind.TIMESTAMP: "TIMESTAMP WITH TIME ZONE",
     Kind.DATE: "DATE",
 }
+_NAMES = "SELECT table_name FROM duckdb_tables() WHERE NOT internal"
 _INSTALLED = "CREATE TABLE IF NOT EXISTS installed_views (name VARCHAR, digest VARCHAR)"
 
 
@@ -25,7 +26,7 @@ def found(connection: duckdb.DuckDBPyConnection, path: Path) -> Made | None:
         ConfigError: a newer version made it.
         SinkError: it is damaged.
     """
-    tables = {name for (name,) in connection.execute("SHOW TABLES").fetchall()}
+    tables = {name for (name,) in connection.execute(_NAMES).fetchall()}
     if WAREHOUSE.name not in tables:
         if {"traffic", "load_ledger"} & tables:
             raise damaged(path, "it has tables of a warehouse, but no table warehouse")

@@ -156,6 +156,7 @@ ON_SERVERS = ("postgres", "mariadb")
 """Each example makes a schema of its own there, which takes most of a second."""
 
 
+@pytest.mark.timeout(400)  # some stores open a file for each of some thousand steps
 @pytest.mark.parametrize("name", STORES)
 def test_any_sequence_leaves_what_a_dictionary_would_hold(
     name: str, monkeypatch: pytest.MonkeyPatch
