@@ -25,17 +25,29 @@ test: $(STAMP)   ## Run all tests.
 fast: $(STAMP)   ## Run the tests that need no Prefect server.
 	$(BIN)/python -m pytest -m "not prefect" -n 2
 
+soak: $(STAMP)   ## Simulate 400 nights with outages, moves and restatements.
+	SOAK_NIGHTS=400 $(BIN)/python -m pytest tests/flows/test_many_nights.py -n 2
+
+reliability: FAULTS ?= long
+reliability: $(STAMP) ## Do everything to it that tests can; writes docs/reliability.md.
+	rm -rf .figures
+	status=0; FAULTS=$(FAULTS) FIGURES=$(CURDIR)/.figures $(BIN)/python -m pytest -m figures -n 2 --timeout=3600 || status=$$?; \
+	FAULTS=$(FAULTS) $(BIN)/python -m tests.reliability .figures && exit $$status
+
+automations: $(STAMP)  ## Try the automations on a real Prefect server (two minutes).
+	PREFECT_AUTOMATIONS=1 $(BIN)/python -m pytest tests/flows/test_prefect_automations.py
+
 lint: $(STAMP)   ## Check style, types and the import graph.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP)  ## Measure every sink beside its floor; writes benchmarks/SINKS.md.
-	$(BIN)/python -m benchmarks.sinks
+bench: $(STAMP)  ## Measure everything beside peers and floors; writes RESULTS.md, SINKS.md and SCALING.md.
+	$(BIN)/python -m benchmarks $(BENCH)
 
 lock:            ## Resolve the pins anew (needs uv); look at what changed before committing.
-	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
-	uv pip compile pyproject.toml --all-extras --group dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-dev.lock
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock
+	uv pip compile pyproject.toml --all-extras --group dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements-dev.lock
 
-.PHONY: help setup demo test fast lint bench lock
+.PHONY: help setup demo test fast soak automations reliability lint bench lock

@@ -92,7 +92,8 @@ def drop_place(engine: str, directory: Path) -> None:
     name = _name(directory)
     if engine == "postgresql":
         with connected(engine, POSTGRES) as connection:
-            connection.execute(f'DROP SCHEMA IF EXISTS "{name}" CASCADE')
+            for schema in (name, f"{name}_staging"):  # the second is dlt's
+                connection.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
     if engine == "mariadb":
         with connected(engine, MARIADB) as connection, connection.cursor() as cursor:
             cursor.execute(f"DROP DATABASE IF EXISTS {name}")

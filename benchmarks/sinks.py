@@ -203,12 +203,17 @@ def line(engine: str, floor: list[dict[str, Any]], sink: list[dict[str, Any]]) -
     return (
         f"| {engine} | {floor_s:.2f} | {first_s:.2f} | {ratio:.2f} | {rows / first_s:,.0f} | "
         f"{median(sink, 'peak_mib'):,.0f} ({median(floor, 'peak_mib'):,.0f}) | "
-        f"{median(sink, 'first', 'statements'):,.0f} | "
+        f"{counted(median(sink, 'first', 'statements'))} | "
         f"{median(sink, 'first', 'written_bytes') / 2**20:,.0f} "
         f"({median(floor, 'first', 'written_bytes') / 2**20:,.0f}) | "
         f"{again_s:.2f} | {again_rows / again_s:,.0f} | "
         f"{median(sink, 'again', 'written_bytes') / 2**20:,.1f} |"
     )
+
+
+def counted(statements: float) -> str:
+    """The number of statements; a dash where they are not counted."""
+    return f"{statements:,.0f}" if statements else "–"
 
 
 HEAD = """# Sinks beside their floors
@@ -219,7 +224,8 @@ load of the same rows into the same keyed table, without ledger, revisions, cale
 {runs} runs, floor and sink in turn, each in a process of its own; the ratio is the median of the pairs.
 Peak memory is that of the client process, the rows themselves and all imports included. Written: what the
 engine or the process says it wrote (see `benchmarks/meters.py`); statements: those that the client sent
-(Parquet: files made durable).
+(Parquet: files made durable; DuckDB: not counted). The floor of DuckDB has a primary key; the sink does without
+one (decision 008).
 
 Machine: {machine}, {date}.
 

@@ -26,6 +26,8 @@ class Action(StrEnum):
     """Once more with a new token; without one to renew, stop."""
     STOP = "stop"
     """Who we are is not accepted: every other request would fail too."""
+    FORBIDDEN = "forbidden"
+    """We are known but may not do this: every other request for the same would fail too."""
     UNKNOWN_DOMAIN = "unknown_domain"
     """The source does not know what we ask for; the other domains go on."""
     WINDOW = "window"
@@ -47,7 +49,7 @@ _LIVE = (
     Row("100011000", (500,), Action.RETRY, "internal communication error"),
     Row("100011001", (400,), Action.WINDOW, "invalid request parameter"),
     Row("100011002", (401,), Action.RENEW_TOKEN, "identity authentication failed"),
-    Row("100011003", (401,), Action.STOP, "no permission for this API"),
+    Row("100011003", (401,), Action.FORBIDDEN, "no permission for this API"),
     Row("100011004", (400,), Action.GIVE_UP, "only HTTPS is supported"),
     Row("100011005", (500,), Action.RETRY, "internal server error"),
     Row("100011006", (400,), Action.RETRY_SLOWLY, "API not supported any more, or in maintenance"),
@@ -85,10 +87,10 @@ _GATEWAY = (
     Row("0201", (413, 414, 494), Action.GIVE_UP, "body, URI or headers too large"),
     Row("0201", (502, 504), Action.RETRY, "backend unavailable or timed out"),
     Row("0301", (401,), Action.RENEW_TOKEN, "wrong IAM credentials"),
-    Row("0302", (403,), Action.STOP, "user not authorised"),
+    Row("0302", (403,), Action.FORBIDDEN, "user not authorised"),
     Row("0303", (401,), Action.STOP, "wrong app credentials"),
     Row("0305", (401,), Action.STOP, "wrong authentication information"),
-    Row("0306", (403,), Action.STOP, "access denied"),
+    Row("0306", (403,), Action.FORBIDDEN, "access denied"),
     Row("0307", (401,), Action.RENEW_TOKEN, "token expired, or of another region"),
     Row("0308", (429,), Action.THROTTLED, "request rate over the quota"),
     Row("0310", (403,), Action.STOP, "project unavailable"),

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from extract.frames import Parsed
-from extract.live_api import Answer
+from extract.statistics import Answer
 from livetraffic.errors import Refused, SourceError, Throttled, Unavailable, Unreachable
 from livetraffic.ledger import MICROSECONDS
 from livetraffic.window import Window, floor
@@ -25,7 +25,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class TrafficSource(Protocol):
-    """What a slice is read from; ``LiveApi`` is one."""
+    """What a slice is read from; ``Statistics`` is one."""
 
     def traffic(self, domain: str, window: Window, *, single_attempt: bool = False) -> Answer:
         """The domain's points in the window."""
@@ -80,10 +80,10 @@ class Collected:
         self.parts.append(part)
         if part.parsed is None:
             return 0
-        points = self.index(part.parsed.seconds)
+        points = self.index(part.parsed.points.seconds)
         new = int((self.owner[points] < 0).sum())
         self.owner[points] = number
-        self.value[points] = part.parsed.frame["traffic_bytes"].to_numpy()
+        self.value[points] = part.parsed.points.traffic
         self.witness[self.span(part.window)] = number
         return new
 
@@ -128,7 +128,7 @@ def collect(
     earliest is asked first. Three in a row without a new point end it.
 
     Raises:
-        CredentialsError, ClockError, Stopped: as ``LiveApi.traffic``.
+        CredentialsError, ClockError, Stopped: as ``Statistics.traffic``.
     """
     collected = Collected(window, step)
     pending = [window]

@@ -1,13 +1,13 @@
 """Credentials and addresses in, a client out. Sends nothing: what must be asked is asked on first use."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
 from extract.auth import Anonymous, Authenticator, FixedToken, SignedKeys
-from extract.budget import Budget, Sleeper, Unmetered
+from extract.budget import Budget, Unmetered
 from extract.credentials import (
     Credentials,
     KeyCredentials,
@@ -17,7 +17,9 @@ from extract.credentials import (
 from extract.endpoints import iam_endpoint, live_endpoint
 from extract.exchange import Bounds, is_loopback
 from extract.iam import NamedProject, PasswordTokens
-from extract.live_api import Keep, LiveApi
+from extract.live_api import LiveApi
+from extract.patience import Sleeper
+from extract.statistics import Keep
 from extract.transport import Retries, Transport
 from livetraffic.errors import ConfigError
 from livetraffic.limits import Limits
@@ -108,7 +110,7 @@ def connect(
     *,
     account: str,
     budget: Budget,
-    limits: Limits,
+    apis: Mapping[str, Limits],
     step: int,
     quarantine: Keep | None = None,
 ) -> LiveApi:
@@ -120,7 +122,7 @@ def connect(
         surroundings: clocks and waits.
         account: the account's name for the rate budget and the ledger.
         budget: the rate budget.
-        limits: what the endpoint allows.
+        apis: what each API that is in use allows.
         step: seconds.
         quarantine: keeps a body that could not be understood.
 
@@ -133,7 +135,7 @@ def connect(
         project_id=project_id,
         region=place.region or "",
         account=account,
-        limits=limits,
+        apis=apis,
         step=step,
         clock=surroundings.clock,
         quarantine=quarantine,

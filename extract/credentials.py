@@ -1,7 +1,9 @@
 """Who we are to the source, in a form that cannot be printed by accident."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import quote, quote_plus
 
 from livetraffic.errors import ConfigError
 
@@ -43,11 +45,17 @@ class Secret:
 
 
 def masked(text: str, secrets: Iterable[Secret]) -> str:
-    """The text with every one of these secrets replaced by ``***``."""
+    """The text with every one of these secrets replaced by ``***``, also as JSON and URLs write it."""
     for secret in secrets:
         if secret:
-            text = text.replace(secret.reveal(), MASK)
+            for form in _forms(secret.reveal()):
+                text = text.replace(form, MASK)
     return text
+
+
+def _forms(text: str) -> list[str]:
+    quoted = [json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]]
+    return sorted({text, *quoted, quote(text, safe=""), quote_plus(text)}, key=len, reverse=True)
 
 
 def _header_safe(secret: Secret, name: str) -> Secret:

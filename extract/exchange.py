@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
+from extract.connection import OwnAnswers, use_no_more
+from extract.patience import Sleeper, TooSlowError, carried_out
 from livetraffic.errors import ConfigError, ContractError, SourceError, Unavailable, Unreachable
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class Exchange:
     Args:
         base_url: ``https://host``; plain ``http`` only to this machine itself.
         clock: our clock, UTC; dates ``Reply.sent_at``.
+        sleep: asked with 0 whether the run was asked to stop.
         monotonic: seconds that never run backwards.
         connections: size of the pool.
 
@@ -72,6 +74,7 @@ class Exchange:
         base_url: str,
         *,
         clock: Callable[[], datetime],
+        sleep: Sleeper,
         monotonic: Callable[[], float],
         bounds: Bounds | None = None,
         connections: int = 8,
@@ -79,13 +82,14 @@ class Exchange:
         self.base_url = checked_url(base_url)
         self.host = urlsplit(self.base_url).netloc
         self._clock = clock
+        self._sleep = sleep
         self._monotonic = monotonic
         self._bounds = bounds if bounds is not None else Bounds()
         self._session = requests.Session()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.mount(
             f"{self.base_url}/",
-            HTTPAdapter(pool_connections=2, pool_maxsize=connections, max_retries=0),
+            OwnAnswers(pool_connections=2, pool_maxsize=connections, max_retries=0),
         )
         self._settings = self._environment()
 
@@ -106,7 +110,19 @@ class Exchange:
             Unreachable: no connection was made.
             Unavailable: it timed out or broke off.
             ContractError: the body is larger than the bound.
+            Stopped: the run was asked to stop, and no answer came within the grace.
         """
+        try:
+            return carried_out(
+                lambda: self._sent(method, url, headers, body),
+                sleep=self._sleep,
+                monotonic=self._monotonic,
+                longest_s=self._bounds.answer_s,
+            )
+        except TooSlowError:
+            raise self._too_slow() from None
+
+    def _sent(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         # Prepared without the session, so that neither .netrc nor a cookie can get in.
         request = requests.Request(method, url, headers=dict(headers), data=body or None).prepare()
         sent_at = self._clock()
@@ -120,11 +136,15 @@ class Exchange:
                 **self._settings,
             )
             with response:
+                if not 200 <= response.status_code < 300:
+                    use_no_more(response.raw)
                 content = self._read(response.raw, started)
         except requests.RequestException as exc:
             raise self._network_error(exc) from _stripped(exc)
         except urllib3.exceptions.HTTPError as exc:
             raise self._broken(exc) from exc
+        except ValueError as exc:  # requests reads the address of a redirect that is not followed
+            raise self._broken(exc) from None
         lower = {name.lower(): value for name, value in response.headers.items()}
         return Reply(response.status_code, lower, content, sent_at)
 
@@ -145,13 +165,12 @@ class Exchange:
                     "Check that the endpoint is the Live API.",
                 )
             if self._monotonic() - started > self._bounds.answer_s:
-                raise Unavailable(
-                    f"{self.host} took more than {self._bounds.answer_s:.0f} s to send an answer.",
-                    "It is asked for again in the next run.",
-                )
+                raise self._too_slow()
         return b"".join(chunks)
 
     def _network_error(self, exc: requests.RequestException) -> SourceError:
+        if _caused_by(exc, urllib3.exceptions.InvalidHeader):
+            return self._broken(exc)
         if isinstance(exc, requests.exceptions.InvalidHeader | requests.exceptions.InvalidURL):
             return Unreachable(
                 f"The request to {self.host} could not be formed.", "Check settings."
@@ -170,6 +189,12 @@ class Exchange:
             return self._timed_out()
         return Unavailable(
             f"The connection to {self.host} broke off before the answer was complete.",
+            "It is asked for again in the next run.",
+        )
+
+    def _too_slow(self) -> Unavailable:
+        return Unavailable(
+            f"{self.host} took more than {self._bounds.answer_s:.0f} s to send an answer.",
             "It is asked for again in the next run.",
         )
 

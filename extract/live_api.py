@@ -1,57 +1,49 @@
-"""The Live API as this program uses it: the domain list, and one domain's traffic in one window."""
+"""The Live API of one project as this program uses it: domains, traffic, and sums to check it by."""
 
-import logging
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from extract.answers import Action, decide
 from extract.domain_list import parse_domains
-from extract.exchange import Reply
+from extract.operations import BANDWIDTH, STATISTICS, SUMMARY, Series
+from extract.statistics import Answer, Keep, Keeper, Statistics
+from extract.summaries import parse_summary
 from extract.transport import Transport
 from livetraffic.domain import Listed
 from livetraffic.errors import ContractError, Refused, UnknownDomain
 from livetraffic.limits import Limits
-from livetraffic.window import MINUTE, Window, instant_text, to_seconds
+from livetraffic.window import Window
 
-if TYPE_CHECKING:
-    from extract.frames import Parsed
-
-logger = logging.getLogger(__name__)
-
-Keep = Callable[[bytes, Mapping[str, str]], str | None]
-"""Keeps a body with its facts; the path, or None."""
-
-TRAFFIC = "traffic"
 DOMAINS = "domains"
 _DOMAINS_PER_MINUTE = 300
-_SKEW_ALLOWANCE_S = 300
+_FEWEST_PER_SUMMARY = 10
+"""What the pages of 2021 allowed; those of today allow a hundred."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One traffic answer that was understood.
+class Summary:
+    """The bytes of each domain in a window, as v2 itself sums them up.
 
-    ``fetched_at`` is the instant just before the attempt that succeeded was sent, UTC.
+    A domain that the answer leaves out is not in ``values``. ``fetched_at``: when the last request
+    was sent, UTC.
     """
 
-    parsed: "Parsed"
+    values: Mapping[str, int]
     fetched_at: datetime
-    request_id: str | None = None
+    requests: int
 
 
 class LiveApi:
-    """The v1 statistics of one project; safe to use from several threads.
+    """The statistics of one project; safe to use from several threads.
 
     Args:
         transport: to the Live endpoint.
         project_id: the project that the domains belong to, or the way to find it, asked once.
         region: region of the endpoint, for the ledger; may be empty.
         account: the account, for the ledger.
-        limits: what the endpoint allows.
-        step: seconds; one of ``limits.steps``.
+        apis: what each API that is in use allows.
+        step: seconds; one of the steps of each of them.
         clock: now, UTC; may be simulated.
         quarantine: keeps a body that could not be understood.
     """
@@ -63,24 +55,20 @@ class LiveApi:
         project_id: str | Callable[[], str],
         region: str,
         account: str,
-        limits: Limits,
+        apis: Mapping[str, Limits],
         step: int,
         clock: Callable[[], datetime],
         quarantine: Keep | None = None,
     ) -> None:
-        if step not in limits.steps:
-            msg = f"the source has no step of {step} s, only {limits.steps}"
-            raise ValueError(msg)
         self.transport = transport
         self._project_id = project_id
         self.region = region
         self.account = account
-        self.limits = limits
-        self.step = step
         self._clock = clock
-        self._quarantine = quarantine
-        self._lock = threading.Lock()
-        self._named_fields: set[str] = set()
+        self._keeper = Keeper(transport, quarantine)
+        self._step = step
+        self._statistics = {source: self._asking(limits) for source, limits in apis.items()}
+        self._per_summary = apis["v2"].domains_per_request if "v2" in apis else 0
 
     @property
     def project_id(self) -> str:
@@ -95,8 +83,14 @@ class LiveApi:
 
     @property
     def requests_sent(self) -> int:
-        """Statistics requests sent so far, retries included."""
-        return self.transport.sent.get(TRAFFIC, 0)
+        """Statistics requests sent so far, of every API, retries included."""
+        return sum(self.requests_by_operation.values())
+
+    @property
+    def requests_by_operation(self) -> dict[str, int]:
+        """The same by operation; those that were not used are left out."""
+        sent = self.transport.sent
+        return {name: sent[name] for name in STATISTICS if sent.get(name)}
 
     @property
     def clock_skew_s(self) -> float | None:
@@ -106,6 +100,17 @@ class LiveApi:
     def now(self) -> datetime:
         """Now, UTC, by the clock that dates requests."""
         return self._clock()
+
+    def statistics(self, source: str) -> Statistics:
+        """The traffic that one API serves.
+
+        Raises:
+            ValueError: the API is not in use.
+        """
+        if source not in self._statistics:
+            msg = f"the API {source!r} is not in use, only {sorted(self._statistics)}"
+            raise ValueError(msg)
+        return self._statistics[source]
 
     def list_domains(self) -> list[Listed]:
         """Every domain of the project, of every type, sorted by name.
@@ -121,116 +126,84 @@ class LiveApi:
         try:
             return parse_domains(reply.body)
         except ContractError as exc:
-            raise self._kept(exc, reply, {"operation": DOMAINS}) from exc
+            raise self._keeper.kept(exc, reply, {"operation": DOMAINS}) from exc
 
-    def traffic(self, domain: str, window: Window, *, single_attempt: bool = False) -> Answer:
-        """The domain's points in the window.
+    def tenant_total(self, window: Window) -> Answer:
+        """The points of all the tenant's domains on the old service together.
 
-        Args:
-            domain: one playback domain, as ``livetraffic.domain.domain_name`` gives it.
-            window: on the grid, within the limits' span and retention.
-            single_attempt: do not retry.
+        From v1 without a domain; the points' domain is empty.
 
         Raises:
-            ValueError: the domain is empty, or the window is one that may not be asked for.
-            UnknownDomain: the source does not know the domain, or not on this API.
-            ContractError: the answer was not understood; it is in quarantine.
-            CredentialsError, ClockError, SourceError, Stopped: as ``Transport.get``.
+            As ``Statistics.traffic``.
         """
-        self._check(domain, window)
-        query = (
-            ("domain", domain),
-            ("start_time", instant_text(window.start)),
-            ("end_time", instant_text(window.end)),
-            ("step", str(self.step // MINUTE)),
+        return self.statistics("v1").total(window)
+
+    def summary(self, domains: Sequence[str], window: Window) -> Summary:
+        """The bytes of each domain in the window, from v2's summary, in as few requests as it takes.
+
+        Source: the page ListDomainTrafficSummary. The request names up to a hundred domains; where
+        the server refuses more than ten, as the pages of 2021 said, they are named in tens from then
+        on. No domains are no request.
+
+        Raises:
+            As ``Statistics.traffic``; ValueError also where one of several names is empty.
+        """
+        self.statistics("v2").check(window)
+        values: dict[str, int] = {}
+        left = list(dict.fromkeys(domain.lower() for domain in domains))
+        requests, fetched_at, most = 0, self._clock(), self._per_summary
+        while left:
+            names = left[:most]
+            requests += 1
+            try:
+                part, fetched_at = self._summary(names, window)
+            except Refused as exc:
+                if len(names) <= _FEWEST_PER_SUMMARY or not _is_about_request(exc):
+                    raise
+                most = _FEWEST_PER_SUMMARY
+                continue
+            values |= part
+            left = left[len(names) :]
+        # Only now it is known that the number of names was what was refused, and not one of them.
+        self._per_summary = min(most, self._per_summary)
+        return Summary(values, fetched_at, requests)
+
+    def _summary(self, names: Sequence[str], window: Window) -> tuple[dict[str, int], datetime]:
+        reply = self.transport.get(
+            SUMMARY.name,
+            SUMMARY.path.format(self.project_id),
+            SUMMARY.query(names, window, self._step),
+            quota=self.statistics("v2").limits.requests_per_minute,
         )
         try:
-            reply = self.transport.get(
-                TRAFFIC,
-                f"/v1/{self.project_id}/stream/traffic",
-                query,
-                quota=self.limits.requests_per_minute,
-                attempts=1 if single_attempt else None,
-            )
-        except Refused as exc:
-            raise self._explained(exc, domain, window) from exc
-        return Answer(self._parsed(reply, domain, window), reply.sent_at, reply.request_id)
-
-    def _check(self, domain: str, window: Window) -> None:
-        if not domain:
-            msg = "an empty domain would silently ask for the total of the whole tenant"
-            raise ValueError(msg)
-        if window.start % self.step or window.end % self.step:
-            msg = f"the window {window} is not on the grid of {self.step} s"
-            raise ValueError(msg)
-        if window.seconds > self.limits.span:
-            msg = f"the window {window} is longer than the span of {self.limits.span} s"
-            raise ValueError(msg)
-        if window.start < self.limits.hard_edge(to_seconds(self._clock())):
-            msg = f"the window {window} starts before the source's retention"
-            raise ValueError(msg)
-
-    def _parsed(self, reply: Reply, domain: str, window: Window) -> "Parsed":
-        # pandas takes most of a second to import, and listing domains does not need it.
-        from extract.frames import parse
-
-        try:
-            parsed = parse(
-                reply.body,
-                window=window,
-                step=self.step,
-                domain=domain,
-                source=self.limits.source,
-            )
+            return parse_summary(reply.body, names), reply.sent_at
         except ContractError as exc:
-            facts = {"operation": TRAFFIC, "domain": domain, "window": str(window)}
-            raise self._kept(exc, reply, facts) from exc
-        self._name_unknown(parsed.unknown_fields)
-        return parsed
+            facts = {"operation": SUMMARY.name, "domain": ",".join(names[:3])}
+            raise self._keeper.kept(exc, reply, facts | {"window": str(window)}) from exc
 
-    def _explained(self, exc: Refused, domain: str, window: Window) -> Refused:
-        action = decide(exc.status or 0, exc.error_code).action
-        if action not in (Action.WINDOW, Action.UNKNOWN_DOMAIN):
-            return exc
-        edge = self.limits.hard_edge(to_seconds(self._clock())) + _SKEW_ALLOWANCE_S
-        kind: type[Refused] = UnknownDomain
-        message = (
-            f"The source does not know {domain}, or not on the API {self.limits.source}, or it "
-            f"refuses {window} by a rule that this program does not know "
-            f"(HTTP {exc.status} {exc.error_code}, request {exc.request_id})."
-        )
-        remedy = (
-            "Check the domain's spelling and project; if it is on the newer Live service, this "
-            "API cannot serve it."
-        )
-        if action is Action.WINDOW and window.start < edge:
-            kind = Refused
-            message = (
-                f"The source refuses {window}: its start has reached the end of the retention."
-            )
-            remedy = "The next run asks for what is left of it."
-        return kind(
-            message,
-            remedy,
-            status=exc.status,
-            error_code=exc.error_code,
-            request_id=exc.request_id,
+    def bandwidth(self, domain: str, window: Window) -> dict[int, int]:
+        """Bits per second of each period (start, seconds), from v2's bandwidth/detail.
+
+        For cross-checks: at 5 minutes it is bytes times 8 by 300, at longer steps the largest of
+        those (source: the page ListBandwidthDetail).
+
+        Raises:
+            As ``Statistics.traffic``.
+        """
+        asking = self._asking(self.statistics("v2").limits, BANDWIDTH)
+        points = asking.traffic(domain, window).parsed.points
+        return dict(zip(points.seconds.tolist(), points.traffic.tolist(), strict=True))
+
+    def _asking(self, limits: Limits, series: Series | None = None) -> Statistics:
+        return Statistics(
+            self._keeper,
+            project_id=lambda: self.project_id,
+            limits=limits,
+            step=self._step,
+            clock=self._clock,
+            series=series,
         )
 
-    def _kept(self, exc: ContractError, reply: Reply, facts: dict[str, str]) -> ContractError:
-        body = self.transport.masked(reply.body.decode("utf-8", "surrogateescape"))
-        sheet = {"reason": exc.message, "request_id": reply.request_id or "", **facts}
-        path = None
-        if self._quarantine is not None:
-            path = self._quarantine(body.encode("utf-8", "surrogateescape"), sheet)
-        kept = f" The answer is kept in {path}." if path is not None else ""
-        return ContractError(
-            f"{exc.message}{kept}", exc.remedy, status=reply.status, request_id=reply.request_id
-        )
 
-    def _name_unknown(self, names: tuple[str, ...]) -> None:
-        with self._lock:
-            new = set(names) - self._named_fields
-            self._named_fields |= new
-        if new:
-            logger.warning("answer has unknown fields", extra={"fields": sorted(new)})
+def _is_about_request(exc: Refused) -> bool:
+    return decide(exc.status or 0, exc.error_code).action is Action.WINDOW

@@ -40,6 +40,7 @@ class Quarantine:
         sheet = {**facts, "kept_at": stamp, "body_bytes": len(body), "sha256": digest}
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._directory.chmod(0o700)
             _write(path, body[: self._body_bytes])
             _write(path.with_suffix(".json"), orjson.dumps(sheet, option=orjson.OPT_INDENT_2))
             self._make_room(path)
@@ -49,7 +50,7 @@ class Quarantine:
 
     def _make_room(self, newest: Path) -> None:
         bodies = sorted(self._directory.glob("*.body"))
-        sizes = {path: path.stat().st_size for path in bodies}
+        sizes = {path: path.stat().st_size + _size(path.with_suffix(".json")) for path in bodies}
         total = sum(sizes.values())
         for path in bodies:
             if total <= self._total_bytes:
@@ -60,7 +61,12 @@ class Quarantine:
                 total -= sizes[path]
 
 
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
 def _write(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)

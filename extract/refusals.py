@@ -36,6 +36,7 @@ _REMEDIES: dict[Action, str] = {
     "the quota.",
     Action.RENEW_TOKEN: "Check the credentials, and that they, the project and the endpoint are of "
     "the same region.",
+    Action.FORBIDDEN: "Give the user the permission for this API, and check the project and region.",
     Action.STOP: "Check the credentials, their permissions, the project ID and the region.",
     Action.UNKNOWN_DOMAIN: "Check its spelling, and that it is a playback domain of this project.",
     Action.WINDOW: "Report it with the request ID.",
@@ -56,7 +57,7 @@ def error_for(
     said = f' It says: "{masked(body.message, secrets)}".' if body.message is not None else ""
     message = f"{host} answers: {row.meaning} ({', '.join(fact for fact in facts if fact)}).{said}"
     remedy = _REMEDIES[row.action]
-    if row.action in (Action.STOP, Action.RENEW_TOKEN):
+    if row.action in (Action.STOP, Action.FORBIDDEN, Action.RENEW_TOKEN):
         return CredentialsError(message, remedy)
     return _CLASSES[row.action](
         message, remedy, status=reply.status, error_code=code, request_id=request_id

@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from extract.collect import Collected, Expectation, TrafficSource, collect
-from extract.frames import frame_of
+from extract.frames import Points
 from livetraffic.errors import SourceError
 from livetraffic.ledger import Entry, Mark, State
 from livetraffic.window import Window
@@ -28,20 +27,22 @@ class Stamp:
     project_id: str
     region: str
     run_id: str
+    reason: str = ""
+    """Why settled time is read again; empty where it is not."""
 
 
 @dataclass(frozen=True, slots=True)
 class SliceResult:
     """What was read of a slice.
 
-    ``frame`` is as ``extract.frames.Parsed.frame``; every row lies in exactly one ``read`` entry.
+    Every one of the ``points`` lies in exactly one ``read`` entry.
     ``entries`` lie inside the window and cover it. ``error`` is why a part of it failed, None where
     none did.
     """
 
     domain: str
     window: Window
-    frame: pd.DataFrame
+    points: Points
     entries: list[Entry]
     requests_extra: int = 0
     error: SourceError | None = None
@@ -123,7 +124,7 @@ def read_slice(
     return SliceResult(
         domain=domain,
         window=window,
-        frame=_frame(collected, domain, stamp.source),
+        points=_points(collected, domain, stamp.source),
         entries=_Scribe(collected, domain, expected, stamp).entries(kinds),
         requests_extra=collected.extra,
         error=_first_error(collected) if failed else None,
@@ -155,13 +156,13 @@ def _first_error(collected: Collected) -> SourceError | None:
     return next((part.error for part in collected.parts if part.error is not None), None)
 
 
-def _frame(collected: Collected, domain: str, source: str) -> pd.DataFrame:
+def _points(collected: Collected, domain: str, source: str) -> Points:
     first = collected.parts[0]
     if len(collected.parts) == 1 and first.parsed is not None:
-        return first.parsed.frame
+        return first.parsed.points
     present = np.flatnonzero(collected.owner >= 0)
     seconds = collected.window.start + present * collected.step
-    return frame_of(domain, seconds, collected.value[present], source)
+    return Points(domain, source, seconds, collected.value[present])
 
 
 def _kinds(collected: Collected, expected: Window | None) -> npt.NDArray[np.int64]:
@@ -272,6 +273,8 @@ class _Scribe:
 
     def _detail(self, run: _Run) -> Iterator[str]:
         part = self._collected.parts[run.part]
+        if self._stamp.reason:
+            yield f"restatement: {self._stamp.reason.replace(';', ',')}"
         if part.parsed is None:
             yield str(part.error)
             return

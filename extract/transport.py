@@ -13,9 +13,10 @@ from urllib.parse import quote, urlencode
 
 from extract.answers import Action, decide, read_error
 from extract.auth import Authenticator, Outgoing
-from extract.budget import Budget, Sleeper
+from extract.budget import Budget
 from extract.credentials import masked
 from extract.exchange import Bounds, Exchange, Reply
+from extract.patience import Sleeper, held
 from extract.refusals import error_for, retry_after_s, server_skew_s, skew_sentence
 from livetraffic.errors import (
     ClockError,
@@ -79,6 +80,9 @@ class _Failure(NamedTuple):
 _AGAIN = (Action.RETRY, Action.RETRY_SLOWLY, Action.THROTTLED)
 _PROVES_ACCEPTANCE = (400, 404, 405)
 
+_EVERYTHING = ""
+"""In place of an operation: who we are is not accepted."""
+
 
 class Transport:
     """Sends requests to one endpoint under one account; safe to use from several threads.
@@ -115,7 +119,9 @@ class Transport:
         jitter: Callable[[], float] = random.random,
         max_skew_s: float | None = 300.0,
     ) -> None:
-        self._exchange = Exchange(base_url, clock=clock, monotonic=monotonic, bounds=bounds)
+        self._exchange = Exchange(
+            base_url, clock=clock, sleep=sleep, monotonic=monotonic, bounds=bounds
+        )
         self.authenticator = authenticator
         self._budget = budget
         self._account = account
@@ -129,7 +135,8 @@ class Transport:
         self._alone = threading.Lock()
         self._accepted = not authenticator.prove_first
         self._sent: Counter[str] = Counter()
-        self._refusal: CredentialsError | None = None
+        self._answers: Counter[tuple[str, str]] = Counter()
+        self._refusals: dict[str, CredentialsError] = {}
         self.clock_skew_s: float | None = None
         """The server's clock minus ours, seconds, at the latest answer that told its date."""
 
@@ -143,6 +150,12 @@ class Transport:
         """How many requests were sent so far, by operation, retries included."""
         with self._lock:
             return dict(self._sent)
+
+    @property
+    def answers(self) -> dict[tuple[str, str], int]:
+        """The same by operation and HTTP status; ``unreachable``, ``unavailable`` where none came."""
+        with self._lock:
+            return dict(self._answers)
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -212,10 +225,12 @@ class Transport:
 
         A failure with ``RENEW_TOKEN`` means that there is a new token to try.
         """
-        with self._admitted():
+        if self._sleep(0):
+            raise Stopped
+        with self._admitted(call.operation):
             self.authenticator.prepare()
             with self._budget.acquire(self._account, call.operation, call.quota):
-                self._raise_refusal()
+                self._raise_refusal(call.operation)
                 outgoing = Outgoing(call.method, call.url, _HEADERS, call.body)
                 headers = self.authenticator.headers(outgoing)
                 with self._lock:
@@ -224,8 +239,10 @@ class Transport:
                 try:
                     reply = self._exchange.send(call.method, call.url, headers, call.body)
                 except (Unavailable, Unreachable) as exc:
+                    self._note(call, exc.code)
                     return _Failure(Action.RETRY, exc, self._monotonic() - started)
             took_s = self._monotonic() - started
+            self._note(call, str(reply.status))
             self._check_clock(reply)
             failure = self._judge(call, reply, took_s)
             if failure is None or reply.status in _PROVES_ACCEPTANCE:
@@ -236,13 +253,19 @@ class Transport:
             if may_renew and self.authenticator.renew(headers):
                 return failure
             if failure.action in (Action.RENEW_TOKEN, Action.STOP):
-                raise self._refuse_all(failure.error)
+                raise self._refuse(failure.error, _EVERYTHING)
+            if failure.action is Action.FORBIDDEN:
+                raise self._refuse(failure.error, call.operation)
             return failure
 
-    def _admitted(self) -> AbstractContextManager[object]:
+    def _note(self, call: Call, answer: str) -> None:
+        with self._lock:
+            self._answers[call.operation, answer] += 1
+
+    def _admitted(self, operation: str) -> AbstractContextManager[object]:
         """Alone until one request was accepted, where few wrong ones lock the account."""
-        self._raise_refusal()
-        return nullcontext() if self._accepted else self._alone
+        self._raise_refusal(operation)
+        return nullcontext() if self._accepted else held(self._alone, self._sleep)
 
     def _judge(self, call: Call, reply: Reply, took_s: float) -> _Failure | None:
         if 200 <= reply.status < 300:
@@ -262,15 +285,17 @@ class Transport:
         if self._max_skew_s is not None and abs(skew_s) > self._max_skew_s:
             raise ClockError(*skew_sentence(skew_s))
 
-    def _refuse_all(self, error: LiveTrafficError) -> CredentialsError:
+    def _refuse(self, error: LiveTrafficError, operation: str) -> CredentialsError:
+        """Nothing more is sent for the operation."""
         refusal = CredentialsError(error.message, error.remedy)
         with self._lock:
-            self._refusal = self._refusal or refusal
+            self._refusals.setdefault(operation, refusal)
         return refusal
 
-    def _raise_refusal(self) -> None:
-        if self._refusal is not None:
-            raise CredentialsError(self._refusal.message, self._refusal.remedy)
+    def _raise_refusal(self, operation: str) -> None:
+        refusal = self._refusals.get(_EVERYTHING) or self._refusals.get(operation)
+        if refusal is not None:
+            raise CredentialsError(refusal.message, refusal.remedy)
 
     def _wait_s(self, failure: _Failure, attempt: int) -> float:
         first = self._retries.first(failure.action, failure.error)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.bootstrap import holder
+from flows.holding import run_lock
 from flows.warehouse import shown, sink_at
 from livetraffic.errors import ConfigError, Stopped
 from livetraffic.instants import parse_duration
@@ -71,7 +72,9 @@ class Lines:
         self._say(f"{table} {self._done}/{self._missing}  {month}  {rows:,} rows")
 
 
-def copied(source: str, target: str, lock_wait: str, watcher: Watcher) -> Copied:
+def copied(
+    source: str, target: str, lock_wait: str, watcher: Watcher, stop: threading.Event
+) -> Copied:
     """Copy the warehouse at ``source`` to ``target`` while no run is at work on either.
 
     Raises:
@@ -87,7 +90,8 @@ def copied(source: str, target: str, lock_wait: str, watcher: Watcher) -> Copied
     existing(old)  # a lock would make its directory
     with ExitStack() as locks:
         for place in (old, new):
-            locks.enter_context(place.sink.run_lock(wait=wait, holder=holder("copy")))
+            lock = run_lock(place.sink, wait=wait, holder=holder("copy"), stop=stop)
+            locks.enter_context(lock)
         return Copied(old.name, new.name, transfer(old, new, watcher))
 
 

@@ -8,6 +8,7 @@ from livetraffic import plan
 from livetraffic.domain import Domain
 from livetraffic.ledger import NOTHING, Entry, fold
 from livetraffic.plan import Interval, Slice
+from livetraffic.route import counted
 from livetraffic.window import Window, floor, intersect
 from load.sink import Sink
 
@@ -35,10 +36,11 @@ def covered(
         asked: show this range only.
         names: show these domains only; empty: all known ones.
     """
-    entries = sink.ledger(None)
+    shown = [d for d in sink.domains() if not names or d.domain in names]
+    known = {domain.domain: domain for domain in shown}
+    entries = counted(sink.ledger(None), known, rules.step)
     folded = fold(entries, settle_after=rules.settle_after, step=rules.step)
     found: list[Interval] = []
-    shown = [d for d in sink.domains() if not names or d.domain in names]
     for domain in shown:
         coverage = folded.get(domain.domain, NOTHING)
         for window in intersect(*_range(domain, coverage.read[:1], rules, now, asked)):
@@ -50,11 +52,10 @@ def covered(
 def _range(
     domain: Domain, first_read: Sequence[Window], rules: Rules, now: int, asked: Window | None
 ) -> tuple[tuple[Window, ...], tuple[Window, ...]]:
-    limits, step = rules.limits, rules.step
-    start = min([limits.edge(domain.first_seen, step), *(w.start for w in first_read)])
-    end = limits.horizon(now, step)
+    start = min([rules.first_edge(domain, domain.first_seen), *(w.start for w in first_read)])
+    end = rules.horizon(now)
     if domain.unlisted_since is not None:
-        end = min(end, floor(domain.unlisted_since, step))
+        end = min(end, floor(domain.unlisted_since, rules.step))
     whole = (Window(start, end),) if start < end else ()
     return whole, (whole if asked is None else (asked,))
 
@@ -64,5 +65,5 @@ def gaps(sink: Sink, rules: Rules, now: int, within: int, names: Sequence[str]) 
     domains = [d for d in sink.domains() if not names or d.domain in names]
     outlook = look(sink, domains, rules, now=now)
     return plan.at_risk(
-        outlook.wanted, outlook.coverage, rules.limits, now + within, may_omit=outlook.may_omit
+        outlook.legs, outlook.coverage, rules.apis, now + within, may_omit=outlook.may_omit
     )

@@ -13,6 +13,7 @@ from flows import report, result_formats, settings
 from flows.clock import seconds
 from flows.covered import covered
 from flows.invocation import Invocation
+from flows.page.making import make
 from flows.running import Job
 from flows.summary import RunSummary
 from flows.warehouse import open_sink, rules_of
@@ -64,13 +65,16 @@ def _steps(call: Invocation, directory: Path) -> int:
     grid = covered(sink, rules, now, None, ())
     top = sink.query(TOP_DOMAINS)
     code = max(summary.exit_code for summary in summaries.values())
+    page = make(loaded, directory / "report.html", now=now, asked=(None, None), language="en")
     if call.as_json:
-        call.answer(_document(summaries, grid, top, directory))
+        call.answer({**_document(summaries, grid, top, directory), "report": str(page.path)})
         return code
     _heading(call, "3. Coverage")
     report.show_coverage(grid, loaded.zone)
     _heading(call, "4. SQL: the domains with the most traffic this month")
     result_formats.show(top)
+    _heading(call, "5. A page for people")
+    print(f"{page.path}: open it in a browser; it needs no network.")
     print(f"\nThe warehouse is in {directory}: open Parquet files. Ask it more:")
     print(f"  live-traffic sql --warehouse {directory} 'FROM traffic_daily LIMIT 5'")
     return code

@@ -1,10 +1,13 @@
 """``doctor``: checks the way to the source and the warehouse, one thing after the other."""
 
+import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
 
-from flows.bootstrap import Deps, connect
+from flows.bootstrap import Deps, Tenant, connect
+from flows.checks import Check, failed
 from flows.invocation import Invocation
 from flows.settings import Settings
 from flows.warehouse import open_sink, shown
@@ -12,45 +15,40 @@ from livetraffic.errors import LiveTrafficError
 from livetraffic.instants import duration_text
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One finding; ``exit_code`` is what the run would have ended with."""
+def examine(call: Invocation, *, probes: bool = False) -> list[Check]:
+    """Every check that can still be made; a later one is left out where an earlier one bars it.
 
-    name: str
-    ok: bool
-    message: str
-    exit_code: int = 0
-
-    def document(self) -> dict[str, Any]:
-        """As JSON."""
-        return {"name": self.name, "ok": self.ok, "message": self.message}
-
-
-def examine(call: Invocation) -> list[Check]:
-    """Every check that can still be made; a later one is left out where an earlier one bars it."""
+    Args:
+        probes: also measure what the source allows, with up to a dozen requests an API.
+    """
     try:
         settings = call.load_settings()
     except LiveTrafficError as error:
-        return [_failed("settings", error)]
+        return [failed("settings", error)]
     found = [Check("settings", ok=True, message=f"warehouse {shown(settings.warehouse)}")]
     found.extend(_warehouse(settings))
+    found.extend(_metrics(settings))
     try:
         deps = connect(settings)
     except LiveTrafficError as error:
-        return [*found, _failed("credentials", error)]
-    found.extend(_source(deps, settings))
+        return [*found, failed("credentials", error)]
+    for name, reason in deps.broken.items():
+        found.append(failed(f"account {name}", reason))
+    for tenant in deps.tenants:
+        checks = _source(deps, tenant)
+        if probes:
+            checks = chain(checks, _probed(deps, tenant))
+        if len(deps.tenants) + len(deps.broken) > 1:
+            checks = (replace(check, name=f"{tenant.name}: {check.name}") for check in checks)
+        found.extend(checks)
     return found
-
-
-def _failed(name: str, error: LiveTrafficError) -> Check:
-    return Check(name, ok=False, message=str(error), exit_code=error.exit_code)
 
 
 def _checked(name: str, probe: Callable[[], str]) -> Check:
     try:
         return Check(name, ok=True, message=probe())
     except LiveTrafficError as error:
-        return _failed(name, error)
+        return failed(name, error)
 
 
 def _warehouse(settings: Settings) -> Iterator[Check]:
@@ -64,34 +62,54 @@ def _warehouse(settings: Settings) -> Iterator[Check]:
     yield _checked("warehouse", probe)
 
 
-def _source(deps: Deps, settings: Settings) -> Iterator[Check]:
+def _metrics(settings: Settings) -> Iterator[Check]:
+    if settings.metrics_file is None:
+        return
+    folder = Path(settings.metrics_file).expanduser().absolute().parent
+    ok = os.access(folder, os.W_OK | os.X_OK)
+    message = f"written to {settings.metrics_file} after each run"
+    if not ok:
+        message = f"{folder} cannot be written. Make it, or correct LIVE_TRAFFIC_METRICS_FILE."
+    yield Check("metrics", ok=ok, message=message, exit_code=0 if ok else 2)
+
+
+def _source(deps: Deps, tenant: Tenant) -> Iterator[Check]:
     """One authenticated request tells of endpoint, credentials, clock and domains at once."""
-    host = deps.api.transport.host
+    host = tenant.api.transport.host
     try:
-        listed = deps.api.list_domains()
+        listed = tenant.api.list_domains()
     except LiveTrafficError as error:
         names = {"credentials": "credentials", "clock": "clock", "unreachable": "endpoint"}
-        yield _failed(names.get(error.code, "source"), error)
+        yield failed(names.get(error.code, "source"), error)
         return
     yield Check("endpoint", ok=True, message=f"{host} answers")
-    yield Check("credentials", ok=True, message=f"accepted for project {deps.api.project_id}")
-    skew = deps.api.clock_skew_s
+    yield Check("credentials", ok=True, message=f"accepted for project {tenant.api.project_id}")
+    skew = tenant.api.clock_skew_s
     told = "the server tells no time" if skew is None else f"{duration_text(abs(skew))} apart"
     yield Check("clock", ok=skew is not None, message=told)
-    yield _domains([item.domain for item in listed if item.domain_type == "pull"], settings)
-    limits = deps.rules.limits
-    yield Check(
-        "quota",
-        ok=True,
-        message=(
-            f"{limits.requests_per_minute} requests a minute; windows of "
-            f"{duration_text(limits.span)}, {duration_text(limits.retention)} back"
-        ),
-    )
+    yield _domains([item.domain for item in listed if item.domain_type == "pull"], tenant)
+    for source, limits in deps.rules.apis.items():
+        yield Check(
+            f"quota {source}",
+            ok=True,
+            message=(
+                f"{limits.requests_per_minute} requests a minute; windows of "
+                f"{duration_text(limits.span)}, {duration_text(limits.retention)} back"
+            ),
+        )
 
 
-def _domains(listed: list[str], settings: Settings) -> Check:
-    unknown = [name for name in settings.domains if name not in listed]
+def _probed(deps: Deps, tenant: Tenant) -> Iterator[Check]:
+    from flows.probing import probe
+
+    try:
+        yield from probe(deps, tenant)
+    except LiveTrafficError as error:
+        yield failed("probe", error)
+
+
+def _domains(listed: list[str], tenant: Tenant) -> Check:
+    unknown = [name for name in tenant.configured if name not in listed]
     if unknown:
         shown = ", ".join(unknown[:5])
         message = f"{shown} not in the project's list. Correct LIVE_TRAFFIC_DOMAINS."
@@ -99,5 +117,5 @@ def _domains(listed: list[str], settings: Settings) -> Check:
     if not listed:
         message = "no playback domain is listed. Check LIVE_TRAFFIC_PROJECT_ID and the region."
         return Check("domains", ok=False, message=message, exit_code=2)
-    chosen = f", {len(settings.domains)} configured" if settings.domains else ""
+    chosen = f", {len(tenant.configured)} configured" if tenant.configured else ""
     return Check("domains", ok=True, message=f"{len(listed)} playback domains listed{chosen}")

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
+from rich.cells import cell_len, set_cell_size
+
 from flows.covered import Covered
 from livetraffic.plan import Interval
 from livetraffic.window import from_seconds
@@ -44,7 +46,8 @@ def grid_rows(grid: Covered, zone: ZoneInfo, width: int) -> Grid:
     """The grid in at most ``width`` columns; several days share a cell where there are too many."""
     first = min(_day(i.window.start, zone) for i in grid.intervals)
     last = max(_day(i.window.end - 1, zone) for i in grid.intervals)
-    label_width = min(max(len(d) for d in grid.domains), LONGEST_LABEL)
+    longest = min(LONGEST_LABEL, max(width // 3, 8))
+    label_width = min(max(cell_len(d) for d in grid.domains), longest)
     room = max(width - label_width - 2, 10)
     days_per_cell = -(-((last - first).days + 1) // room)
     count = (last - first).days // days_per_cell + 1
@@ -69,7 +72,11 @@ def _day(seconds: int, zone: ZoneInfo) -> date:
 
 
 def _label(domain: str, width: int) -> str:
-    return domain if len(domain) <= width else f"{domain[: width - 1]}…"
+    """The name in exactly so many cells; where it is longer, without its middle."""
+    if cell_len(domain) <= width:
+        return set_cell_size(domain, width)
+    tail = min(len(domain), width // 3)
+    return set_cell_size(f"{set_cell_size(domain, width - tail - 1)}…{domain[-tail:]}", width)
 
 
 def header(grid: Grid) -> str:

@@ -2,10 +2,11 @@
 
 import functools
 import inspect
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import orjson
@@ -15,7 +16,7 @@ from flows.clock import Clock, clock_at
 from flows.outlook import Rules
 from flows.warehouse import open_sink, rules_of
 from livetraffic.errors import ConfigError
-from livetraffic.instants import parse_instant, parse_range
+from livetraffic.instants import parse_duration, parse_instant, parse_range
 from livetraffic.window import DAY, Window
 from load.sink import Sink
 
@@ -25,26 +26,37 @@ if TYPE_CHECKING:
 _Text = str | None
 
 
-def _flag(name: str, text: str, panel: str) -> Any:
-    return typer.Option(name, help=text, rich_help_panel=panel, show_default=False)
+def _flag(name: str, text: str, panel: str, *words: str) -> Any:
+    """A flag; ``words`` are what a shell offers for it."""
+    return typer.Option(
+        name,
+        help=text,
+        rich_help_panel=panel,
+        show_default=False,
+        autocompletion=(lambda: list(words)) if words else None,
+    )
 
 
 _WAREHOUSE = "Warehouse"
 _SOURCE = "Source"
 _TALK = "Output"
+_LEVELS = ("debug", "info", "warning", "error")
 
 FLAGS: dict[str, tuple[Any, Any]] = {
     "warehouse": (_Text, _flag("--warehouse", "Its directory or URL.", _WAREHOUSE)),
     "timezone": (_Text, _flag("--timezone", "Business time zone.", _WAREHOUSE)),
-    "step_minutes": (_Text, _flag("--step-minutes", "5, 60 or 1440.", _WAREHOUSE)),
+    "step_minutes": (
+        _Text,
+        _flag("--step-minutes", "5, 60 or 1440.", _WAREHOUSE, "5", "60", "1440"),
+    ),
     "settle_after": (_Text, _flag("--settle-after", "Age that settles: 24h.", _WAREHOUSE)),
     "region": (_Text, _flag("--region", "Region of the project: cn-north-4.", _SOURCE)),
     "project_id": (_Text, _flag("--project-id", "Project ID of that region.", _SOURCE)),
     "endpoint": (_Text, _flag("--endpoint", "Base URL in place of the region's.", _SOURCE)),
     "iam_endpoint": (_Text, _flag("--iam-endpoint", "IAM's base URL, likewise.", _SOURCE)),
     "requests_per_minute": (_Text, _flag("--requests-per-minute", "The quota: 300.", _SOURCE)),
-    "log_level": (_Text, _flag("--log-level", "debug, info, warning or error.", _TALK)),
-    "log_format": (_Text, _flag("--log-format", "text or json.", _TALK)),
+    "log_level": (_Text, _flag("--log-level", "debug, info, warning or error.", _TALK, *_LEVELS)),
+    "log_format": (_Text, _flag("--log-format", "text or json.", _TALK, "text", "json")),
 }
 ON_WAREHOUSE = ("warehouse", "timezone", "step_minutes", "settle_after", "log_level", "log_format")
 ON_SOURCE = (*FLAGS,)
@@ -52,6 +64,14 @@ ON_SOURCE = (*FLAGS,)
 Start = Annotated[_Text, _flag("--start", "From this date or instant on (2026-03-01).", "Range")]
 End = Annotated[_Text, _flag("--end", "Up to this date or instant, exclusive.", "Range")]
 DomainNames = Annotated[list[str] | None, _flag("--domain", "Only this domain; repeats.", "Range")]
+Engine = Annotated[
+    Literal["auto", "prefect", "dask", "direct"],
+    typer.Option(help="auto: Prefect where an API is configured, else direct."),
+]
+Scheduler = Annotated[str, typer.Option(help="Dask cluster for the batches: tcp://host:8786.")]
+LockWait = Annotated[str, typer.Option(help="How long to wait for another run.")]
+Force = Annotated[bool, typer.Option("--force", help="Read settled windows again (restatement).")]
+Reason = Annotated[str, typer.Option(help="Why, kept in the ledger with what is read.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +127,31 @@ def asked_range(start: str | None, end: str | None, loaded: "Settings", now: int
     if start is None and end is None:
         return None
     first = (
-        now - loaded.retention + loaded.margin
+        now - _deepest(loaded) + loaded.margin
         if start is None
         else parse_instant(start, loaded.zone, "--start")
     )
     last = now + DAY if end is None else parse_instant(end, loaded.zone, "--end")
     return parse_range(first, last, loaded.step)
+
+
+def instant_or_ago(text: str, loaded: "Settings", now: int, name: str) -> int:
+    """An instant in seconds: a date, an instant, or a duration before now.
+
+    Raises:
+        ConfigError: it is none of them.
+    """
+    if _DURATION.fullmatch(text):
+        return now - parse_duration(text, name)
+    return parse_instant(text, loaded.zone, name)
+
+
+_DURATION = re.compile(r"\d+[a-z]+")
+
+
+def _deepest(loaded: "Settings") -> int:
+    """How far back any API in use answers, in seconds."""
+    return max(limits.retention for limits in rules_of(loaded).apis.values())
 
 
 def reading(loaded: "Settings") -> tuple[Sink, Rules]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import requests
 
-from flows.settings import calm_prefect, use_prefect_api
+from flows.settings import calm_prefect, of_prefect_server, use_prefect_api
 from livetraffic.errors import LiveTrafficError
 
 HOST = "127.0.0.1"
@@ -33,6 +33,7 @@ def local_server() -> Iterator[str]:
         [sys.executable, "-m", "prefect", *command],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        env=of_prefect_server(url),
         start_new_session=True,  # Ctrl-C is for us; the server ends when we are done with it
     )
     try:

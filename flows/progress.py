@@ -19,7 +19,7 @@ class Progress(Protocol):
     """Whoever watches a run."""
 
     def planned(self, outlook: Outlook, batches: Sequence[Batch]) -> None:
-        """The run knows what it will do."""
+        """The run knows what it will do; a second time where that showed that there is more."""
 
     def slice_done(self, rows: int, *, failed: bool) -> None:
         """One slice was read or has failed."""
@@ -52,9 +52,10 @@ class LineProgress:
 
     def planned(self, outlook: Outlook, batches: Sequence[Batch]) -> None:
         """As ``Progress.planned``."""
-        self._total = len(batches)
+        more = "more " if self._total else ""
+        self._total += len(batches)
         self._console.print(
-            f"{len(outlook.slices):,} requests due for {len(outlook.wanted):,} domains, "
+            f"{len(outlook.slices):,} {more}requests due for {len(outlook.wanted):,} domains, "
             f"in {len(batches):,} batch{'' if len(batches) == 1 else 'es'}."
         )
 
@@ -78,14 +79,15 @@ class _LiveProgress:
         self._display = display
         self._task = display.add_task("planning", total=None, rows=0, rate="", failed="")
         self._started = time.monotonic()
+        self._slices = 0
         self._rows = 0
         self._failed = 0
         self._lock = threading.Lock()
 
     def planned(self, outlook: Outlook, batches: Sequence[Batch]) -> None:
         """As ``Progress.planned``."""
-        total = len(outlook.slices)
-        self._display.update(self._task, total=total, description="fetching")
+        self._slices += len(outlook.slices)
+        self._display.update(self._task, total=self._slices, description="fetching")
 
     def slice_done(self, rows: int, *, failed: bool) -> None:
         """As ``Progress.slice_done``."""

@@ -8,12 +8,15 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from livetraffic.errors import ConfigError
 
 SHOWN = 200
+PIPED_WIDTH = 160
 
 
 def rows(table: pa.Table) -> list[dict[str, Any]]:
@@ -72,18 +75,44 @@ def write_parquet(table: pa.Table, path: Path) -> None:
 
 
 def show(table: pa.Table) -> None:
-    """A table for people, numbers to the right; at most 200 rows."""
-    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 160)
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for field in table.schema:
-        right = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-        right = right or pa.types.is_decimal(field.type)
-        shown.add_column(field.name, justify="right" if right else "left", overflow="fold")
-    for row in table.slice(0, SHOWN).to_pylist():
-        shown.add_row(*(_cell(value) for value in row.values()))
-    console.print(shown)
+    """A table for people, numbers to the right; at most 200 rows.
+
+    Where a terminal is too narrow for the columns each row is shown as lines of name and value.
+    """
+    piped = not sys.stdout.isatty()
+    console = Console(file=sys.stdout, highlight=False, width=PIPED_WIDTH if piped else None)
+    names = table.column_names
+    lines = [[_cell(v) for v in row.values()] for row in table.slice(0, SHOWN).to_pylist()]
+    widths = [max(map(cell_len, column)) for column in zip(names, *lines, strict=True)]
+    gap = 2 if sum(widths) + 2 * len(widths) - 2 <= console.width else 1
+    if piped or sum(widths) + gap * (len(widths) - 1) <= console.width:
+        console.print(_side_by_side(table.schema, lines, gap))
+    else:
+        _one_below_the_other(console, names, lines)
     if table.num_rows > SHOWN:
         console.print(f"… {table.num_rows - SHOWN:,} more rows; --csv or --parquet gives all.")
+
+
+def _side_by_side(schema: pa.Schema, lines: list[list[str]], gap: int) -> Table:
+    shown = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
+    for field in schema:
+        right = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
+        right = right or pa.types.is_decimal(field.type)
+        shown.add_column(Text(field.name), justify="right" if right else "left", overflow="fold")
+    for line in lines:
+        shown.add_row(*map(Text, line))
+    return shown
+
+
+def _one_below_the_other(console: Console, names: list[str], lines: list[list[str]]) -> None:
+    for number, line in enumerate(lines, 1):
+        shown = Table.grid(padding=(0, 2, 0, 0))
+        shown.add_column(no_wrap=True, style="bold")
+        shown.add_column(overflow="fold")
+        for name, value in zip(names, line, strict=True):
+            shown.add_row(Text(name), Text(value))
+        console.print(Text(f"row {number:,}", style="dim"))
+        console.print(shown)
 
 
 def _cell(value: Any) -> str:

@@ -1,11 +1,10 @@
 """The one reader of the environment: flags > ``LIVE_TRAFFIC_*`` > ``live-traffic.toml`` > defaults.
 
 Names that Huawei's SDK reads (``HUAWEICLOUD_SDK_AK`` …) are fall-backs, and every secret can come from a
-file (``LIVE_TRAFFIC_TOKEN_FILE``). Nothing below ``flows`` sees these settings: ``bootstrap`` hands
-each part its plain arguments.
+file (``LIVE_TRAFFIC_TOKEN_FILE``) or a Secret block of Prefect (``LIVE_TRAFFIC_TOKEN_BLOCK``). Nothing
+below ``flows`` sees these settings: ``bootstrap`` hands each part its plain arguments.
 """
 
-import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -14,36 +13,30 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
 )
 
+from flows.accounts import CREDENTIALS, PLACES, AccountSettings
+from flows.given import CONFIG_FILE, PREFIX, SDK_NAMES, from_environment, from_file
+from flows.secret_places import SECRETS, BlockSecret
 from livetraffic.domain import domain_name
 from livetraffic.errors import ConfigError
 from livetraffic.instants import parse_duration
+from livetraffic.limits import V1, V2
 from livetraffic.window import MINUTE
 
-PREFIX = "LIVE_TRAFFIC_"
-CONFIG_FILE = "live-traffic.toml"
-SECRETS = ("token", "ak", "sk", "security_token", "password")
-SDK_NAMES = {
-    "ak": "HUAWEICLOUD_SDK_AK",
-    "sk": "HUAWEICLOUD_SDK_SK",
-    "security_token": "HUAWEICLOUD_SDK_SECURITY_TOKEN",
-    "project_id": "HUAWEICLOUD_SDK_PROJECT_ID",
-}
-_PLACES = frozenset({"CONFIG"})
-"""Variables with our prefix that are not settings themselves."""
 
-
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything a run can be told. Durations are seconds once read; secrets have a masked repr."""
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     warehouse: str = "./warehouse"
     region: str | None = None
@@ -51,19 +44,30 @@ class Settings(BaseSettings):
     endpoint: str | None = None
     iam_endpoint: str | None = None
     domains: tuple[str, ...] = ()
-    api: Literal["v1"] = "v1"
+    api: Literal["auto", "v1", "v2"] = "auto"
+    domain_apis: dict[str, Literal["v1", "v2"]] = {}
+    accounts: tuple[AccountSettings, ...] = ()
     step_minutes: Literal[5, 60, 1440] = 5
     settle_after: int = 24 * 60 * MINUTE
-    requests_per_minute: int = Field(300, ge=1, le=1_000_000)
+    requests_per_minute: int | None = Field(None, ge=1, le=1_000_000)
+    v2_requests_per_minute: int | None = Field(None, ge=1, le=1_000_000)
     timezone: str = "Asia/Shanghai"
     state: str | None = None
+    s3_endpoint: str | None = None
     idle: Literal["auto", "zero", "omit"] = "auto"
-    retention: int = 90 * 24 * 60 * MINUTE
-    span: int = 30 * 24 * 60 * MINUTE
+    retention: int | None = None
+    span: int | None = None
+    v2_retention: int | None = None
+    v2_span: int | None = None
+    reconcile: bool = True
+    reconcile_tolerance: int = Field(1, ge=0, le=1_000_000_000)
+    billing_uplift: float = Field(0.0, ge=0, le=100)
     delay: int = 15 * MINUTE
     margin: int = 60 * MINUTE
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     log_format: Literal["text", "json"] = "text"
+    metrics_file: str | None = None
+    metrics_by_domain: bool = False
     token: SecretStr | None = None
     ak: SecretStr | None = None
     sk: SecretStr | None = None
@@ -72,27 +76,25 @@ class Settings(BaseSettings):
     password: SecretStr | None = None
     account: str | None = None
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags, then the environment, then the file (which checks its own keys)."""
-        return (
-            init_settings,
-            InitSettingsSource(settings_cls, from_environment(os.environ)),
-            InitSettingsSource(settings_cls, from_file(os.environ)),
-        )
-
-    @field_validator("settle_after", "retention", "span", "delay", "margin", mode="before")
+    @field_validator(
+        "settle_after",
+        "retention",
+        "span",
+        "v2_retention",
+        "v2_span",
+        "delay",
+        "margin",
+        mode="before",
+    )
     @classmethod
     def _duration(cls, value: object, info: ValidationInfo) -> object:
         name = PREFIX + str(info.field_name).upper()
         return parse_duration(value, name) if isinstance(value, str) else value
+
+    @field_validator("warehouse", mode="before")
+    @classmethod
+    def _warehouse(cls, value: object) -> object:
+        return value.get_secret_value() if isinstance(value, BlockSecret) else value
 
     @field_validator("step_minutes", mode="before")
     @classmethod
@@ -106,6 +108,15 @@ class Settings(BaseSettings):
         if not isinstance(names, list | tuple):
             return value
         return tuple(dict.fromkeys(domain_name(str(name)) for name in names if str(name).strip()))
+
+    @field_validator("domain_apis", mode="before")
+    @classmethod
+    def _domain_apis(cls, value: object) -> object:
+        if isinstance(value, str):
+            value = dict(item.split("=", 1) for item in value.split(",") if "=" in item)
+        if not isinstance(value, dict):
+            return value
+        return {domain_name(str(name)): str(api).strip() for name, api in value.items()}
 
     @field_validator("timezone")
     @classmethod
@@ -135,93 +146,47 @@ def load(flags: Mapping[str, Any] | None = None) -> Settings:
         ConfigError: an unknown or unusable setting, in one sentence that names it.
     """
     given = {name: value for name, value in (flags or {}).items() if value not in (None, (), [])}
+    calm_prefect()  # whoever reads a secret block imports it
+    known = Settings.model_fields
+    found = from_file(os.environ, known) | from_environment(os.environ, known) | given
     try:
-        settings = Settings(**given)
+        settings = Settings(**found)
     except ValidationError as error:
         raise _sentence(error) from None
     _check_limits(settings)
     return settings
 
 
-def from_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The settings that the environment gives; empty variables count as not set.
+def account_settings(settings: Settings) -> dict[str, Settings]:
+    """The settings of each account by its name in the warehouse.
 
     Raises:
-        ConfigError: an unknown ``LIVE_TRAFFIC_`` name, or a secret given twice or in no readable file.
+        ConfigError: two accounts of one name, or credentials outside the accounts as well.
     """
-    found: dict[str, str] = {}
-    for variable, value in environ.items():
-        if not variable.startswith(PREFIX) or not value:
-            continue
-        name = variable.removeprefix(PREFIX)
-        if name in _PLACES:
-            continue
-        field = name.lower()
-        if field.removesuffix("_file") in SECRETS and field.endswith("_file"):
-            field = field.removesuffix("_file")
-            if environ.get(PREFIX + field.upper()):
-                raise ConfigError(
-                    f"{PREFIX}{field.upper()} and {variable} are both set.", "Keep one of them."
-                )
-            found[field] = _secret_file(variable, value)
-            continue
-        _known(field, variable)
-        found[field] = value
-    ours = {"token", "ak", "sk", "username", "password"} & found.keys()
-    for field, variable in SDK_NAMES.items():
-        if environ.get(variable) and field not in found and (field == "project_id" or not ours):
-            found[field] = environ[variable]
-    return found
-
-
-def from_file(environ: Mapping[str, str]) -> dict[str, Any]:
-    """The settings in ``live-traffic.toml`` of this directory, or where ``LIVE_TRAFFIC_CONFIG`` says.
-
-    Raises:
-        ConfigError: the named file is missing, not TOML, or holds an unknown key.
-    """
-    named = environ.get(f"{PREFIX}CONFIG")
-    path = Path(named or CONFIG_FILE)
-    if not path.exists():
-        if named:
-            raise ConfigError(
-                f"{PREFIX}CONFIG names {path}, which does not exist.", "Correct or unset it."
-            )
-        return {}
-    try:
-        with path.open("rb") as file:
-            values = tomllib.load(file)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}.", "Correct that line.") from error
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.", "Correct it.") from error
-    for key in values:
-        _known(key, f"{key} in {path}")
-    return values
-
-
-def _known(field: str, shown: str) -> None:
-    if field in Settings.model_fields:
-        return
-    near = difflib.get_close_matches(field, Settings.model_fields, n=1)
-    names = ", ".join(sorted(Settings.model_fields))
-    remedy = f"Did you mean {_named(near[0], shown)}?" if near else f"The settings are: {names}."
-    raise ConfigError(f"There is no setting {shown}.", remedy)
-
-
-def _named(field: str, shown: str) -> str:
-    return PREFIX + field.upper() if shown.startswith(PREFIX) else field
-
-
-def _secret_file(variable: str, path: str) -> str:
-    try:
-        return Path(path).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
+    if not settings.accounts:
+        return {settings.account or "default": settings}
+    outside = [name for name in CREDENTIALS if getattr(settings, name) is not None]
+    if outside:
         raise ConfigError(
-            f"{variable} names {path}, which cannot be read: {reason}.",
-            "Give a readable file that holds only the secret.",
-        ) from error
+            f"Credentials are set both in [[accounts]] and outside of it ({outside[0]}).",
+            f"Move them into [[accounts]], or unset LIVE_TRAFFIC_{outside[0].upper()}.",
+        )
+    found: dict[str, Settings] = {}
+    for account in settings.accounts:
+        if account.name in found:
+            raise ConfigError(
+                f"Two [[accounts]] have the name {account.name!r}.", "Give each its own."
+            )
+        given = {name: getattr(account, name) for name in (*CREDENTIALS, "account")}
+        given |= {
+            name: getattr(account, name) for name in PLACES if getattr(account, name) is not None
+        }
+        if account.project_id is None:
+            given["project_id"] = None
+        found[account.name] = settings.model_copy(
+            update={**given, "domains": account.domains, "accounts": ()}
+        )
+    return found
 
 
 def _sentence(error: ValidationError) -> ConfigError:
@@ -230,6 +195,13 @@ def _sentence(error: ValidationError) -> ConfigError:
     field = str(first["loc"][0]) if first["loc"] else "settings"
     name = f"{PREFIX}{field.upper()}"
     reason = str(first["msg"]).removeprefix("Value error, ")
+    if field == "accounts":
+        # What was given may hold a secret: only its place is named.
+        place = ".".join(str(part) for part in first["loc"][1:])
+        return ConfigError(
+            f"[[accounts]] cannot be used: {place or 'accounts'}: {reason}.",
+            f"Correct it in {CONFIG_FILE}; docs/settings.md shows one.",
+        )
     shown = "" if field in SECRETS else f" is {first['input']!r}"
     return ConfigError(
         f"The setting {field} ({name}){shown}, which cannot be used: {reason}.",
@@ -239,22 +211,34 @@ def _sentence(error: ValidationError) -> ConfigError:
 
 def _check_limits(settings: Settings) -> None:
     """Durations that would make the plan ask for nothing or go off its grid."""
-    if settings.span < settings.step or settings.span % settings.step:
-        raise ConfigError(
-            f"{PREFIX}SPAN is not a multiple of the step of {settings.step_minutes} minutes.",
-            "Give the longest range a request may have, such as 30d.",
-        )
-    if settings.retention <= settings.margin + settings.delay + settings.step:
-        raise ConfigError(
-            f"{PREFIX}RETENTION leaves nothing to read after the margin and the delay.",
-            "Give how far back the source answers, such as 90d.",
-        )
+    for name in ("span", "v2_span"):
+        span = getattr(settings, name)
+        if span is not None and (span < settings.step or span % settings.step):
+            raise ConfigError(
+                f"{PREFIX}{name.upper()} is not a multiple of the step of "
+                f"{settings.step_minutes} minutes.",
+                "Give the longest range a request may have, such as 30d.",
+            )
+    least = settings.margin + settings.delay + settings.step
+    for name, usual in (("retention", V1.retention), ("v2_retention", V2.retention)):
+        retention = getattr(settings, name)
+        if (usual if retention is None else retention) <= least:
+            raise ConfigError(
+                f"{PREFIX}{name.upper()} leaves nothing to read after the margin and the delay.",
+                "Give how far back the source answers, such as 90d.",
+            )
 
 
 def state_home(environ: Mapping[str, str] | None = None) -> Path:
     """Where this user's programs keep their state, by the XDG rule."""
     given = (os.environ if environ is None else environ).get("XDG_STATE_HOME", "")
     return Path(given) if Path(given).is_absolute() else Path.home() / ".local" / "state"
+
+
+def cache_home(environ: Mapping[str, str] | None = None) -> Path:
+    """Where this user's programs keep what they can make anew, by the XDG rule."""
+    given = (os.environ if environ is None else environ).get("XDG_CACHE_HOME", "")
+    return Path(given) if Path(given).is_absolute() else Path.home() / ".cache"
 
 
 def prefect_is_configured(environ: Mapping[str, str] | None = None) -> bool:
@@ -281,6 +265,7 @@ def calm_prefect() -> None:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_LOGGING_LOGGERS_PREFECT_FLOW_RUNS_LEVEL": "INFO",
     }.items():
         os.environ.setdefault(name, value)
 
@@ -299,6 +284,12 @@ def only(values: Mapping[str, str]) -> Iterator[None]:
         for name in given:
             del os.environ[name]
         os.environ.update(ours)
+
+
+def of_prefect_server(url: str) -> dict[str, str]:
+    """The environment of a Prefect server at that API address; its pages and links lead there."""
+    home = url.removesuffix("/api")
+    return {**os.environ, "PREFECT_SERVER_UI_API_URL": url, "PREFECT_UI_URL": home}
 
 
 def use_prefect_api(url: str) -> None:

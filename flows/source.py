@@ -2,10 +2,9 @@
 
 import threading
 import time
-from hashlib import sha256
-from pathlib import Path
+from contextlib import AbstractContextManager
 
-from extract.budget import SqliteBudget, Unmetered
+from extract.budget import Budget
 from extract.connect import Place, Surroundings, connect
 from extract.credentials import (
     Credentials,
@@ -17,25 +16,21 @@ from extract.credentials import (
 from extract.live_api import LiveApi
 from extract.quarantine import Quarantine
 from flows.clock import Clock, real_clock
+from flows.given import PREFIX
 from flows.outlook import Rules
-from flows.settings import PREFIX, Settings, state_home
-from flows.warehouse import is_database, local_path
+from flows.rate_state import beside, budget_of
+from flows.settings import Settings
 from livetraffic.errors import ConfigError
 
-STATE_FILE = ".state.sqlite"
 QUARANTINE = ".quarantine"
 MOST_SKEW_S = 300.0
-
-
-def account_of(settings: Settings) -> str:
-    """The account's name in the ledger: as configured, else ``default``."""
-    return settings.account or "default"
 
 
 def live_api(
     settings: Settings,
     rules: Rules,
     *,
+    account: str,
     clock: Clock,
     stop: threading.Event,
     keeps_budget: bool,
@@ -44,23 +39,20 @@ def live_api(
     """The client of the Live API. Sends nothing yet.
 
     Args:
-        keeps_budget: share the rate budget with other processes through its state file. A command
+        account: its name in the warehouse.
+        keeps_budget: share the rate budget with other processes through its state. A command
             that only looks asks for one list and makes no warehouse for it.
         checks_clock: stop where the server's clock and ours disagree.
 
     Raises:
         ConfigError: credentials, project, region or endpoint are missing or contradict each other.
-        SinkError: the state file cannot be used.
+        SinkError: the state cannot be used.
     """
     credentials = credentials_of(settings)
     place = Place(settings.region, settings.project_id, settings.endpoint, settings.iam_endpoint)
-    beside = _beside(settings, place.live_url())
-    state = Path(settings.state) if settings.state else beside / STATE_FILE
-    budget = (
-        SqliteBudget(state, clock=time.time, sleep=stop.wait)
-        if keeps_budget or state.exists()
-        else Unmetered(sleep=stop.wait)
-    )
+    quota_of = settings.account or account
+    kept = beside(settings, quota_of, place.live_url())
+    budget = budget_of(settings, kept, sleep=stop.wait, keeps=keeps_budget)
     return connect(
         credentials,
         place,
@@ -71,24 +63,26 @@ def live_api(
             time.monotonic,
             max_skew_s=MOST_SKEW_S if checks_clock else None,
         ),
-        account=account_of(settings),
-        budget=budget,
-        limits=rules.limits,
+        account=account,
+        budget=_Shared(quota_of, budget),
+        apis=rules.apis,
         step=rules.step,
-        quarantine=Quarantine(beside / QUARANTINE, clock=real_clock),
+        quarantine=Quarantine(kept / QUARANTINE, clock=real_clock),
     )
 
 
-def _beside(settings: Settings, endpoint: str) -> Path:
-    """The directory of what is kept beside a warehouse: the rate budget and rejected answers.
+class _Shared:
+    """The rate budget of an account that several projects share, whatever they are called here."""
 
-    A database has no directory: then it is one of the user's own for this account and endpoint, which
-    all processes of this user on this machine share.
-    """
-    if not is_database(settings.warehouse):
-        return local_path(settings.warehouse)
-    name = sha256(f"{account_of(settings)} {endpoint}".encode()).hexdigest()[:16]
-    return state_home() / "live-traffic" / name
+    def __init__(self, account: str, budget: Budget) -> None:
+        self._account = account
+        self._budget = budget
+
+    def acquire(self, _account: str, endpoint: str, quota: int, /) -> AbstractContextManager[None]:
+        return self._budget.acquire(self._account, endpoint, quota)
+
+    def throttled(self, _account: str, endpoint: str, /) -> None:
+        self._budget.throttled(self._account, endpoint)
 
 
 def credentials_of(settings: Settings) -> "Credentials":

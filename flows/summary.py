@@ -1,10 +1,11 @@
 """What a run did, as numbers that add up, and the exit code they mean."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from livetraffic.errors import LiveTrafficError
 from livetraffic.plan import Slice
+from livetraffic.reconciliation import DIFFERS, Reconciliation
 from livetraffic.window import instant_text
 from load.sink import Receipt
 
@@ -23,6 +24,14 @@ class FailedSlice:
     error: str
 
 
+class Heard(NamedTuple):
+    """An API answered with points of a domain; ``traffic``: some of them were not 0."""
+
+    domain: str
+    source: str
+    traffic: bool
+
+
 @dataclass(frozen=True, slots=True)
 class BatchReceipt:
     """What became of one batch: small enough to travel from any worker."""
@@ -35,6 +44,9 @@ class BatchReceipt:
     holes: int = 0
     """Points that answers left out and that are not known to be idle."""
     gone: tuple[str, ...] = ()
+    heard: frozenset[Heard] = frozenset()
+    unknown: tuple[FailedSlice, ...] = ()
+    """Refused because this API does not know the domain, where the other one may."""
 
     def __add__(self, other: "BatchReceipt") -> "BatchReceipt":
         return BatchReceipt(
@@ -44,7 +56,9 @@ class BatchReceipt:
             self.written + other.written,
             self.failed + other.failed,
             self.holes + other.holes,
-            self.gone + other.gone,
+            tuple(dict.fromkeys(self.gone + other.gone)),
+            self.heard | other.heard,
+            self.unknown + other.unknown,
         )
 
 
@@ -63,16 +77,26 @@ class RunSummary:
     out_of_reach: tuple[Slice, ...]
     complete_until: dict[str, int | None]
     seconds: float
+    requests_by_operation: dict[str, int] = field(default_factory=dict)
+    failed_accounts: dict[str, str] = field(default_factory=dict)
+    """Of several accounts those that could not be read, and why."""
+    reconciled: tuple[Reconciliation, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """1 nothing could be read · 4 data is or will be lost · 5 some slices failed · 0."""
+        """1 nothing could be read · 4 data is or will be lost · 5 some slices failed · 3 · 0.
+
+        3: a sum does not agree with the source's own, although its time was read once more.
+        """
         failed = self.batches.slices_failed
         if failed and not self.batches.rows_fetched and failed == self.batches.slices:
             return EXIT_NOTHING_DONE
         if self.lost or self.at_risk:
             return EXIT_DATA_LOST
-        return EXIT_PARTLY_FAILED if failed else EXIT_OK
+        if failed or self.failed_accounts:
+            return EXIT_PARTLY_FAILED
+        differs = any(item.state == DIFFERS for item in self.reconciled)
+        return EXIT_CHECK_FAILED if differs else EXIT_OK
 
     def headline(self) -> str:
         """One line: how it ended."""
@@ -81,6 +105,7 @@ class RunSummary:
             EXIT_NOTHING_DONE: "Nothing could be read",
             EXIT_DATA_LOST: "Data is or will be lost",
             EXIT_PARTLY_FAILED: "Some slices failed",
+            EXIT_CHECK_FAILED: "Sums differ from the source's own",
         }
         points = f"{self.batches.rows_fetched:,} points, {self.requests:,} requests"
         return f"{words[self.exit_code]}: {points}, run {self.run_id}"
@@ -93,6 +118,7 @@ class RunSummary:
         return {
             "run_id": self.run_id,
             "requests": self.requests,
+            "requests_by_operation": self.requests_by_operation,
             "slices": self.batches.slices,
             "rows_fetched": self.batches.rows_fetched,
             "inserted": self.batches.written.inserted,
@@ -111,8 +137,19 @@ class RunSummary:
             "complete_until_by_domain": {
                 domain: instant_or_none(mark) for domain, mark in sorted(marks.items())
             },
+            "failed_accounts": self.failed_accounts,
+            "reconciliations": [reconciliation_document(item) for item in self.reconciled],
             "seconds": round(self.seconds, 3),
         }
+
+
+def reconciliation_document(item: Reconciliation) -> dict[str, Any]:
+    """One comparison of sums as JSON."""
+    instants = {name: instant_text(getattr(item, name)) for name in _INSTANTS}
+    return {**item._asdict(), **instants}
+
+
+_INSTANTS = ("checked_at", "window_start", "window_end")
 
 
 def slice_document(item: Slice) -> dict[str, str]:

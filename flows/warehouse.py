@@ -1,33 +1,47 @@
 """The warehouse that the settings name, and the arithmetic it is kept by."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows.outlook import Rules
 from livetraffic.errors import ConfigError
-from livetraffic.limits import V1, Limits
+from livetraffic.limits import V1, V2, Limits
 from load.sink import Sink
 
 if TYPE_CHECKING:
     from flows.settings import Settings
 
 DUCKDB = "duckdb://"
+OBJECTS = "s3://"
 DATABASES = frozenset({"sqlite", "postgresql", "postgres", "mysql", "mariadb", "duckdb"})
 """Schemes of the URLs that name a database."""
 
 
 def rules_of(settings: "Settings") -> Rules:
-    """The limits of the API with the overrides of the settings."""
-    limits = Limits(
-        source=V1.source,
-        span=settings.span,
-        retention=settings.retention,
-        margin=settings.margin,
-        delay=settings.delay,
-        steps=V1.steps,
-        requests_per_minute=settings.requests_per_minute,
-    )
-    return Rules(settings.step, settings.settle_after, limits, settings.idle)
+    """The limits of the APIs in use, with the overrides of the settings."""
+    both = {"delay": settings.delay, "margin": settings.margin}
+    quota = settings.requests_per_minute
+    own = {
+        "v1": (V1, settings.span, settings.retention, quota),
+        "v2": (
+            V2,
+            settings.v2_span,
+            settings.v2_retention,
+            settings.v2_requests_per_minute or quota,
+        ),
+    }
+    wanted = {account.api or settings.api for account in settings.accounts} or {settings.api}
+    wanted |= set(settings.domain_apis.values())
+    names = [name for name in own if name in wanted or "auto" in wanted]
+    apis: dict[str, Limits] = {}
+    for name in names:
+        limits, span, retention, per_minute = own[name]
+        given = {"span": span, "retention": retention, "requests_per_minute": per_minute, **both}
+        changes: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
+        apis[name] = replace(limits, **changes)
+    presumed = "v1" if "v1" in apis else "v2"
+    return Rules(settings.step, settings.settle_after, apis, settings.idle, presumed)
 
 
 def open_sink(settings: "Settings") -> Sink:
@@ -36,25 +50,34 @@ def open_sink(settings: "Settings") -> Sink:
     Raises:
         ConfigError: as ``sink_at``.
     """
-    return sink_at(settings.warehouse)
+    return sink_at(settings.warehouse, settings)
 
 
-def sink_at(location: str) -> Sink:
+def sink_at(location: str, settings: "Settings | None" = None) -> Sink:
     """The warehouse at a path or URL; nothing is created yet.
+
+    Args:
+        location: the path or URL.
+        settings: how an object store is reached; None: those of this process.
 
     Raises:
         ConfigError: a kind of warehouse that this version does not have, a URL that cannot be used,
             or a driver that is not installed.
     """
     if location.startswith(DUCKDB):
-        from load.duckdb_file import DuckDbSink
+        from load.duckdb.sink import DuckDbSink
 
         return DuckDbSink(duckdb_path(location))
     if is_database(location):
         from load.database.sink import DatabaseSink
 
         return DatabaseSink(location)
-    from load.parquet import ParquetSink
+    if location.startswith(OBJECTS):
+        from flows.object_store import object_sink
+        from flows.settings import load
+
+        return object_sink(location, load() if settings is None else settings)
+    from load.parquet.sink import ParquetSink
 
     return ParquetSink(local_path(location))
 
@@ -88,6 +111,11 @@ def shown(location: str) -> str:
 def is_database(warehouse: str) -> bool:
     """Whether this is the URL of a SQL database."""
     return warehouse.partition("://")[0].partition("+")[0] in DATABASES
+
+
+def is_directory(warehouse: str) -> bool:
+    """Whether this is a directory of this machine."""
+    return "://" not in warehouse
 
 
 def local_path(warehouse: str) -> Path:

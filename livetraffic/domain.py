@@ -13,6 +13,8 @@ class Domain(NamedTuple):
     """One row of ``domains``; instants are seconds since the epoch, UTC.
 
     ``region`` is the domain's Live centre as the domain list says (empty when never listed).
+    ``api`` is ``v1``, ``v2`` or, while it is not known, empty. From ``moved_at`` on ``api`` and
+    ``account`` serve the domain, before it ``previous_api`` and ``previous_account`` did.
     """
 
     domain: str
@@ -27,6 +29,10 @@ class Domain(NamedTuple):
     first_seen: int
     last_seen: int
     unlisted_since: int | None = None
+    api: str = ""
+    moved_at: int | None = None
+    previous_api: str = ""
+    previous_account: str = ""
 
 
 def domain_name(text: str) -> str:
@@ -37,7 +43,9 @@ def domain_name(text: str) -> str:
     """
     name = text.strip().lower().removesuffix(".")
     labels = name.split(".")
-    if not name or len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+    # Lower case of the Kelvin sign is a plain k: what is not ASCII is refused before.
+    ascii_only = text.strip().isascii() and len(name) <= 253
+    if not ascii_only or not all(_LABEL.fullmatch(label) for label in labels):
         shown = text if len(text) <= 80 else f"{text[:77]}..."
         raise ConfigError(
             f"{shown!r} is not a domain name.",
@@ -63,17 +71,17 @@ def merge_listed(
 ) -> list[Domain]:
     """Every known and every listed pull domain after a list that was answered at ``now``.
 
-    A known domain that is not listed any more stays, with the first time it was missed.
+    A known domain that is not listed any more stays, with the first time it was missed. What is
+    known of the API that serves a domain, and of its move, stays too.
     """
     merged = {domain.domain: domain for domain in known}
     seen = set()
     for item in listed:
         if item.domain_type not in ("pull", ""):
             continue
-        before = merged.get(item.domain)
+        before = merged.get(item.domain) or _new(item.domain, now, account, project_id)
         seen.add(item.domain)
-        merged[item.domain] = Domain(
-            domain=item.domain,
+        merged[item.domain] = before._replace(
             domain_type=item.domain_type,
             status=item.status,
             service_area=item.service_area,
@@ -82,8 +90,8 @@ def merge_listed(
             account=account,
             project_id=project_id,
             region=item.region,
-            first_seen=now if before is None else before.first_seen,
             last_seen=now,
+            unlisted_since=None,
         )
     return sorted(
         domain._replace(unlisted_since=now)
@@ -101,6 +109,10 @@ def merge_configured(
     return sorted(
         before[name]._replace(last_seen=now, unlisted_since=None)
         if name in before
-        else Domain(name, "", "", "", "", None, account, project_id, "", now, now)
+        else _new(name, now, account, project_id)
         for name in names
     )
+
+
+def _new(name: str, now: int, account: str, project_id: str) -> Domain:
+    return Domain(name, "", "", "", "", None, account, project_id, "", now, now)

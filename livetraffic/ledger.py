@@ -5,13 +5,15 @@ end; read but younger it is *provisional*; never read it is *missing*. A later f
 never lowers settled time: it is an *anomaly* to be shown. *lost* is a note, never a bar.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import accumulate
 from typing import NamedTuple
 
-from livetraffic.window import Window, floor, from_pairs, intersect, subtract
+from livetraffic.window import Window, floor, from_pairs, subtract
 
 MICROSECONDS = 1_000_000
 
@@ -66,7 +68,8 @@ class Entry(NamedTuple):
 
     def marked(self, mark: Mark) -> bool:
         """Whether ``detail`` holds the mark."""
-        return mark.value in self.detail.split("; ")
+        word = mark.value
+        return word in self.detail and word in self.detail.split("; ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ class Coverage:
     """Not in a whole answer that was sent old enough to settle: absent once more, they are idle."""
     anomalies: tuple[Entry, ...] = ()
     """Later failures and short answers over settled time."""
+    gone: tuple[Window, ...] = ()
+    """Asked for when the source no longer knew the domain."""
     gone_at: int | None = None
     """Seconds: when the source last said it no longer knows the domain."""
     last_error: str = ""
@@ -107,6 +112,7 @@ class _Pairs:
     absent: list[tuple[int, int]] = field(default_factory=list)
     reads: list[Entry] = field(default_factory=list)
     doubts: list[Entry] = field(default_factory=list)
+    gone: list[tuple[int, int]] = field(default_factory=list)
     gone_at: int | None = None
     failed_at: int = -1
     last_error: str = ""
@@ -126,19 +132,36 @@ def fold(entries: Iterable[Entry], *, settle_after: int, step: int) -> dict[str,
         step: the warehouse's step in seconds.
     """
     collected: defaultdict[str, _Pairs] = defaultdict(_Pairs)
+    read = State.READ.value
     for entry in entries:
-        _collect(collected[entry.domain], entry, settle_after, step)
+        pairs = collected[entry.domain]
+        if entry.state == read:  # nearly all are: no call, no enumeration
+            start, end = entry.window_start, entry.window_end
+            limit = entry.fetched_at // MICROSECONDS - settle_after
+            limit -= limit % step
+            _extend(pairs.read, start, end)
+            _extend(pairs.settled, start, min(limit, end))
+            pairs.reads.append(entry)
+        else:
+            _collect(pairs, entry, settle_after, step)
     return {domain: _coverage(pairs, settle_after, step) for domain, pairs in collected.items()}
+
+
+def _extend(spans: list[tuple[int, int]], start: int, end: int) -> None:
+    """Add a span; one that goes on from the last, as night after night does, makes it longer."""
+    if spans:
+        first, last = spans[-1]
+        if first <= start <= last:
+            if end > last:
+                spans[-1] = (first, end)
+            return
+    spans.append((start, end))
 
 
 def _collect(pairs: _Pairs, entry: Entry, settle_after: int, step: int) -> None:
     span = (entry.window_start, entry.window_end)
     age_limit = settled_until(entry, settle_after, step)
     match entry.state:
-        case State.READ:
-            pairs.read.append(span)
-            pairs.settled.append((span[0], min(span[1], age_limit)))
-            pairs.reads.append(entry)
         case State.PARTIAL:
             pairs.partial.append(span)
             pairs.doubts.append(entry)
@@ -152,6 +175,7 @@ def _collect(pairs: _Pairs, entry: Entry, settle_after: int, step: int) -> None:
         case State.LOST:
             pairs.lost.append(span)
         case State.GONE:
+            pairs.gone.append(span)
             at = entry.fetched_at // MICROSECONDS
             pairs.gone_at = at if pairs.gone_at is None else max(at, pairs.gone_at)
         case _:
@@ -161,46 +185,58 @@ def _collect(pairs: _Pairs, entry: Entry, settle_after: int, step: int) -> None:
 
 def _coverage(pairs: _Pairs, settle_after: int, step: int) -> Coverage:
     read = from_pairs(pairs.read)
-    settled = from_pairs(pairs.settled)
     return Coverage(
-        settled=settled,
+        settled=from_pairs(pairs.settled),
         read=read,
         partial=subtract(from_pairs(pairs.partial), read),
         failed=subtract(from_pairs(pairs.failed), read),
         lost=subtract(from_pairs(pairs.lost), read),
         absent=from_pairs(pairs.absent),
-        anomalies=tuple(_anomalies(pairs, settled, settle_after, step)),
+        anomalies=tuple(_anomalies(pairs, settle_after, step)),
+        gone=from_pairs(pairs.gone),
         gone_at=pairs.gone_at,
         last_error=pairs.last_error,
     )
 
 
-def _anomalies(
-    pairs: _Pairs, settled: tuple[Window, ...], settle_after: int, step: int
-) -> Iterable[Entry]:
+def _anomalies(pairs: _Pairs, settle_after: int, step: int) -> Iterable[Entry]:
+    """The doubts over time that an earlier read had settled.
+
+    Only the reads beside a doubt are looked at: a source that leaves idle periods out writes many of
+    both every night, for years.
+    """
+    if not pairs.doubts:
+        return
+    ends = (min(r.window_end, settled_until(r, settle_after, step)) for r in pairs.reads)
+    spans = sorted(
+        (read.window_start, end, read.fetched_at)
+        for read, end in zip(pairs.reads, ends, strict=True)
+        if read.window_start < end
+    )
+    starts = [start for start, _, _ in spans]
+    reach = list(accumulate((end for _, end, _ in spans), max))
     for doubt in sorted(pairs.doubts, key=lambda entry: (entry.fetched_at, entry.window_start)):
-        if not intersect((doubt.window,), settled):
-            continue
-        before = from_pairs(
-            (read.window_start, min(read.window_end, settled_until(read, settle_after, step)))
-            for read in pairs.reads
-            if read.fetched_at < doubt.fetched_at
-        )
-        if intersect((doubt.window,), before):
-            yield doubt
+        position = bisect_left(starts, doubt.window_end)
+        while position and reach[position - 1] > doubt.window_start:
+            position -= 1
+            _, end, sent = spans[position]
+            if end > doubt.window_start and sent < doubt.fetched_at:
+                yield doubt
+                break
 
 
 def zero_filling_sources(entries: Iterable[Entry]) -> frozenset[str]:
     """The sources that have proved, by an explicit zero, that they fill idle points."""
+    read, zero = State.READ.value, Mark.EXPLICIT_ZERO.value
     return frozenset(
         entry.source
         for entry in entries
-        if entry.state == State.READ and entry.marked(Mark.EXPLICIT_ZERO)
+        if zero in entry.detail and entry.state == read and entry.marked(Mark.EXPLICIT_ZERO)
     )
 
 
 def complete_until(
-    wanted: Mapping[str, Window], coverage: Mapping[str, Coverage]
+    wanted: Mapping[str, Sequence[Window]], coverage: Mapping[str, Coverage]
 ) -> dict[str, int | None]:
     """The high-water mark of each domain, for people: the first wanted point not settled.
 
@@ -208,12 +244,13 @@ def complete_until(
     can still give has been read and has settled.
     """
     return {
-        domain: _mark(window, coverage.get(domain, NOTHING)) for domain, window in wanted.items()
+        domain: _mark(windows, coverage.get(domain, NOTHING)) for domain, windows in wanted.items()
     }
 
 
-def _mark(window: Window, coverage: Coverage) -> int | None:
-    missing = subtract((window,), coverage.settled)
+def _mark(windows: Sequence[Window], coverage: Coverage) -> int | None:
+    missing = subtract(windows, coverage.settled)
     if not missing:
-        return window.end
-    return missing[0].start if missing[0].start > window.start else None
+        return max(window.end for window in windows)
+    first = min(window.start for window in windows)
+    return missing[0].start if missing[0].start > first else None

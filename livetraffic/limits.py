@@ -2,9 +2,12 @@
 
 The figures of ``V1`` are those of the vendor's page ShowTraffic (live_03_0015) and its quota table:
 30 days a request, the last three months (read as 90 days, as the page's revisions of May 2020 say),
-300 requests a minute a user. Delay and margin are ours: see ``docs/decisions/``.
+300 requests a minute a user. Those of ``V2`` are of the pages ListDomainTrafficDetail and -Summary: 31
+days a request, one year back, up to 100 domains in a summary, and the lowest quota that the vendor
+named, 20 requests a minute an operation. Delay and margin are ours: see ``docs/decisions/``.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from livetraffic.window import DAY, HOUR, MINUTE, Window, ceil, floor
@@ -21,6 +24,8 @@ class Limits:
     delay: int
     steps: tuple[int, ...]
     requests_per_minute: int
+    domains_per_request: int = 1
+    """How many domains one request for per-domain sums may name."""
 
     def edge(self, now: int, step: int) -> int:
         """The earliest grid point that is planned for: retention less the margin."""
@@ -56,3 +61,16 @@ V1 = Limits(
     steps=(5 * MINUTE, HOUR, DAY),
     requests_per_minute=300,
 )
+
+V2 = Limits(
+    source="v2",
+    span=31 * DAY,
+    retention=365 * DAY,
+    margin=HOUR,
+    delay=15 * MINUTE,
+    steps=(5 * MINUTE, HOUR, DAY),
+    requests_per_minute=20,
+    domains_per_request=100,
+)
+
+APIS: Mapping[str, Limits] = {"v1": V1, "v2": V2}

@@ -11,23 +11,51 @@ from typing import NamedTuple
 from livetraffic.domain import Domain
 from livetraffic.ledger import NOTHING, Coverage
 from livetraffic.limits import Limits
+from livetraffic.route import Service
 from livetraffic.window import DAY, Window, ceil, floor, intersect, subtract
 
 SLICES_PER_BATCH = 100
 
 
 class Slice(NamedTuple):
-    """One domain's window: the unit of request and of failure."""
+    """One domain's window, and who is asked for it: the unit of request and of failure."""
 
     domain: str
     window: Window
+    source: str = "v1"
+    account: str = ""
+
+
+class Leg(NamedTuple):
+    """What is wanted of one domain from one of its services."""
+
+    domain: str
+    service: Service
+    window: Window
+
+    def asked(self, window: Window) -> Slice:
+        """A window of this leg as a slice."""
+        return Slice(self.domain, window, self.service.source, self.service.account)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Slices that are fetched and committed together; their hull is never longer than the span."""
+    """Slices of one account and API that are fetched and committed together.
+
+    Their hull is never longer than the span.
+    """
 
     slices: tuple[Slice, ...]
+
+    @property
+    def account(self) -> str:
+        """The account that is asked."""
+        return self.slices[0].account
+
+    @property
+    def source(self) -> str:
+        """The API that is asked."""
+        return self.slices[0].source
 
     @property
     def hull(self) -> Window:
@@ -70,22 +98,62 @@ def expected_window(domain: Domain, window: Window, step: int) -> Window | None:
     return Window(start, end) if start < end else None
 
 
-def due(wanted: Mapping[str, Window], coverage: Mapping[str, Coverage], span: int) -> list[Slice]:
+def legs(
+    domain: Domain,
+    served: Sequence[Service],
+    coverage: Coverage,
+    limits: Mapping[str, Limits],
+    *,
+    now: int,
+    step: int,
+) -> list[Leg]:
+    """What is wanted of a domain now from each of its services that still has some of it.
+
+    Args:
+        served: the domain's services, the earliest first.
+        limits: by API; a service of an API that is not in it is left out.
+    """
+    found: list[Leg] = []
+    for service in served:
+        reach = limits[service.source].reach(now, step) if service.source in limits else None
+        parts = () if reach is None else intersect((reach,), (service.window,))
+        for part in parts:
+            window = part if service.past else wanted_window(domain, coverage, part, step)
+            if window is not None:
+                found.append(Leg(domain.domain, service, window))
+    return found
+
+
+def due(
+    wanted: Iterable[Leg], coverage: Mapping[str, Coverage], limits: Mapping[str, Limits]
+) -> list[Slice]:
     """The fewest requests that read everything wanted and not settled, earliest expiry first.
 
     A window may bridge settled time where that saves a request; it begins and ends with a due point.
 
     Args:
-        wanted: per domain, on the grid.
+        wanted: on the grid.
         coverage: the fold of the ledger; a domain that is not in it has nothing settled.
-        span: the longest window the source answers, in seconds, a multiple of the step.
+        limits: by API; its span is a multiple of the step.
     """
     slices = [
-        Slice(domain, window)
-        for domain, window_wanted in wanted.items()
-        for window in cover(subtract((window_wanted,), coverage.get(domain, NOTHING).settled), span)
+        leg.asked(window)
+        for leg in wanted
+        for window in cover(_unsettled(leg, coverage), limits[leg.service.source].span)
     ]
-    return sorted(slices, key=lambda item: (item.window.start, item.window.end, item.domain))
+    return sorted(slices, key=lambda item: _by_expiry(item, limits))
+
+
+def _unsettled(leg: Leg, coverage: Mapping[str, Coverage]) -> tuple[Window, ...]:
+    known = coverage.get(leg.domain, NOTHING)
+    # A service that the domain has left may say so: then nothing more is to be had of it.
+    done = (*known.settled, *known.gone) if leg.service.past else known.settled
+    return subtract((leg.window,), done)
+
+
+def _by_expiry(item: Slice, limits: Mapping[str, Limits]) -> tuple[int, int, str]:
+    expires_at = limits[item.source].expires_at(item.window.start)
+    return (expires_at, item.window.end, item.domain)
 
 
 def cover(windows: Iterable[Window], span: int) -> Iterator[Window]:
@@ -104,22 +172,26 @@ def cover(windows: Iterable[Window], span: int) -> Iterator[Window]:
         yield Window(start, end)
 
 
-def batches(slices: Sequence[Slice], span: int, most: int = SLICES_PER_BATCH) -> list[Batch]:
-    """Consecutive slices, in order, at most ``most`` together and none wider than ``span``."""
-    found: list[Batch] = []
-    current: list[Slice] = []
-    hull_start = hull_end = 0
-    for item in slices:
-        start = min(hull_start, item.window.start) if current else item.window.start
-        end = max(hull_end, item.window.end) if current else item.window.end
-        if current and (len(current) >= most or end - start > span):
-            found.append(Batch(tuple(current)))
-            current, start, end = [], item.window.start, item.window.end
+def batches(
+    slices: Sequence[Slice], limits: Mapping[str, Limits], most: int = SLICES_PER_BATCH
+) -> list[Batch]:
+    """Slices of one account and API together, in order, at most ``most`` and none wider than the span.
+
+    The batches stand in the order of their first slices.
+    """
+    finished: list[tuple[int, Batch]] = []
+    opened: dict[tuple[str, str], tuple[int, list[Slice], Window]] = {}
+    for number, item in enumerate(slices):
+        key = (item.account, item.source)
+        first, current, hull = opened.get(key, (number, [], item.window))
+        wider = Window(min(hull.start, item.window.start), max(hull.end, item.window.end))
+        if current and (len(current) >= most or wider.seconds > limits[item.source].span):
+            finished.append((first, Batch(tuple(current))))
+            first, current, wider = number, [], item.window
         current.append(item)
-        hull_start, hull_end = start, end
-    if current:
-        found.append(Batch(tuple(current)))
-    return found
+        opened[key] = (first, current, wider)
+    finished += [(first, Batch(tuple(current))) for first, current, _ in opened.values()]
+    return [batch for _, batch in sorted(finished, key=lambda pair: pair[0])]
 
 
 def accounted_from(last_fetched: int, limits: Limits, step: int) -> int:
@@ -143,56 +215,66 @@ def answered(coverage: Coverage, *, may_omit: bool) -> tuple[Window, ...]:
 
 def lost(
     domain: Domain,
+    service: Service,
     coverage: Coverage,
     *,
-    edge: int,
+    now: int,
     since: int | None,
     limits: Limits,
     step: int,
     may_omit: bool,
 ) -> tuple[Window, ...]:
-    """What was wanted of the domain, was never read, and has fallen behind the retention edge.
+    """What was wanted of the domain from a service, was never read, and has expired there.
 
     Args:
-        edge: the retention edge now.
+        now: seconds.
         since: from where on losses may not have been noted yet; None: from the domain's first day.
+        limits: of the service's API.
     """
-    start = limits.edge(domain.first_seen, step)
-    if domain.create_time is not None and domain.create_time <= domain.first_seen:
-        start = max(start, floor(domain.create_time, step))
+    start = max(limits.edge(domain.first_seen, step), service.window.start)
+    end = min(limits.edge(now, step), service.window.end)
+    noted = (*answered(coverage, may_omit=may_omit), *coverage.lost)
+    if service.past:
+        noted = (*noted, *coverage.gone)
+    else:
+        if domain.create_time is not None and domain.create_time <= domain.first_seen:
+            start = max(start, floor(domain.create_time, step))
+        if domain.unlisted_since is not None:
+            end = min(end, ceil(domain.unlisted_since, step))
+            if coverage.gone_at is not None:
+                end = min(end, floor(domain.last_seen, step))
     if since is not None:
         start = max(start, since)
-    end = edge
-    if domain.unlisted_since is not None:
-        end = min(end, ceil(domain.unlisted_since, step))
-        if coverage.gone_at is not None:
-            end = min(end, floor(domain.last_seen, step))
-    if start >= end:
-        return ()
-    return subtract((Window(start, end),), (*answered(coverage, may_omit=may_omit), *coverage.lost))
+    return () if start >= end else subtract((Window(start, end),), noted)
 
 
 def at_risk(
-    wanted: Mapping[str, Window],
+    wanted: Iterable[Leg],
     coverage: Mapping[str, Coverage],
-    limits: Limits,
+    limits: Mapping[str, Limits],
     before: int,
     *,
-    may_omit: bool,
+    may_omit: Mapping[str, bool],
 ) -> list[Slice]:
-    """The gaps (see ``answered``) whose first point the source forgets before ``before`` (seconds).
+    """The gaps (see ``answered``) whose first point its source forgets before ``before`` (seconds).
 
     Each gap is cut so that it holds only what expires before then; earliest expiry first.
+
+    Args:
+        may_omit: by API, as for ``answered``.
     """
     gaps: list[Slice] = []
-    for domain, window in wanted.items():
-        end = min(window.end, before - limits.retention + limits.margin)
+    for leg in wanted:
+        window, source = leg.window, leg.service.source
+        end = min(window.end, before - limits[source].retention + limits[source].margin)
         if window.start >= end:
             continue
-        done = answered(coverage.get(domain, NOTHING), may_omit=may_omit)
-        missing = subtract((Window(window.start, end),), done)
-        gaps.extend(Slice(domain, gap) for gap in missing)
-    return sorted(gaps, key=lambda item: (item.window.start, item.window.end, item.domain))
+        known = coverage.get(leg.domain, NOTHING)
+        done = answered(known, may_omit=may_omit[source])
+        if leg.service.past:
+            done = (*done, *known.gone)
+        gaps.extend(leg.asked(gap) for gap in subtract((Window(window.start, end),), done))
+    return sorted(gaps, key=lambda item: _by_expiry(item, limits))
 
 
 class Interval(NamedTuple):

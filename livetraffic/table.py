@@ -26,6 +26,8 @@ class Column:
     kind: Kind
     meaning: str
     nullable: bool = False
+    since: int = 1
+    """The format version that brought it; in what is older it is null, or empty text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +38,29 @@ class Table:
     meaning: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
+    since: int = 1
+    """The format version that brought it; older warehouses have no rows of it."""
 
     @property
     def column_names(self) -> tuple[str, ...]:
         """The names of the columns, in order."""
         return tuple(column.name for column in self.columns)
 
+    def columns_of(self, version: int) -> tuple[Column, ...]:
+        """The columns that the table had in a format version, in order."""
+        return tuple(column for column in self.columns if column.since <= version)
 
-def _text(name: str, meaning: str, *, nullable: bool = False) -> Column:
-    return Column(name, Kind.TEXT, meaning, nullable)
+
+def _text(name: str, meaning: str, *, since: int = 1) -> Column:
+    return Column(name, Kind.TEXT, meaning, since=since)
 
 
 def _integer(name: str, meaning: str, *, nullable: bool = False) -> Column:
     return Column(name, Kind.INTEGER, meaning, nullable)
 
 
-def _timestamp(name: str, meaning: str, *, nullable: bool = False) -> Column:
-    return Column(name, Kind.TIMESTAMP, meaning, nullable)
+def _timestamp(name: str, meaning: str, *, nullable: bool = False, since: int = 1) -> Column:
+    return Column(name, Kind.TIMESTAMP, meaning, nullable, since)
 
 
 _DOMAIN = _text("domain", "Playback (pull) domain, lower case.")
@@ -86,6 +94,13 @@ TRAFFIC_REVISIONS = Table(
         _timestamp("revised_at", "When the new value was written, UTC."),
         _integer("old_bytes", "The value before."),
         _integer("new_bytes", "The value since."),
+        _timestamp(
+            "old_loaded_at",
+            "When the old value was written, UTC; null where an older version of live-traffic wrote"
+            " the row.",
+            nullable=True,
+            since=2,
+        ),
         _RUN,
     ),
 )
@@ -131,7 +146,40 @@ DOMAINS = Table(
         _timestamp(
             "unlisted_since", "First list without it, UTC; null while listed.", nullable=True
         ),
+        _text("api", "v1 or v2: the API that serves it; empty while that is not known.", since=2),
+        _timestamp(
+            "moved_at",
+            "From here on `api` and `account` serve it, before it `previous_api` and"
+            " `previous_account` did, UTC; null: it was never seen to move.",
+            nullable=True,
+            since=2,
+        ),
+        _text("previous_api", "The API that served it before; empty: it never moved.", since=2),
+        _text("previous_account", "Account that held it before; empty: it never moved.", since=2),
     ),
+)
+
+RECONCILIATIONS = Table(
+    "reconciliations",
+    "A stored sum held against the source's own, append-only: one row per check.",
+    (),
+    (
+        _timestamp("checked_at", "When the source was asked for its sum, UTC."),
+        _RUN,
+        _text("kind", "domain: of one domain. tenant: of all domains of the account."),
+        _text("domain", "Playback (pull) domain, lower case; * for a tenant."),
+        _timestamp("window_start", "First instant of the window, UTC, on the grid."),
+        _timestamp("window_end", "End of the window, exclusive, UTC, on the grid."),
+        _text("source", "The API that gave the sum: v1 or v2."),
+        _text("account", "Account that was asked."),
+        _integer("stored_bytes", "Sum of the stored points of the window."),
+        _integer("source_bytes", "Sum that the source gives for the window."),
+        _integer("difference_bytes", "source_bytes less stored_bytes."),
+        _integer("tolerance_bytes", "Largest difference, either way, that is rounding."),
+        _text("state", "agrees, differs or untracked (traffic of domains that are not kept)."),
+        _text("detail", "Why, or what was done about it; empty when nothing was."),
+    ),
+    since=2,
 )
 
 CALENDAR = Table(
@@ -162,4 +210,12 @@ WAREHOUSE = Table(
     ),
 )
 
-TABLES = (TRAFFIC, TRAFFIC_REVISIONS, LOAD_LEDGER, DOMAINS, CALENDAR, WAREHOUSE)
+TABLES = (
+    TRAFFIC,
+    TRAFFIC_REVISIONS,
+    LOAD_LEDGER,
+    DOMAINS,
+    RECONCILIATIONS,
+    CALENDAR,
+    WAREHOUSE,
+)

@@ -101,16 +101,20 @@ def merge(windows: Iterable[Window]) -> tuple[Window, ...]:
 
 def from_pairs(pairs: Iterable[tuple[int, int]]) -> tuple[Window, ...]:
     """``merge`` for plain ``(start, end)`` pairs; empty and backward pairs are left out."""
-    merged: list[tuple[int, int]] = []
+    merged: list[Window] = []
+    first = last = 0  # the stretch that is being joined; empty before the first
     for start, end in sorted(pairs):
         if start >= end:
             continue
-        if merged and start <= merged[-1][1]:
-            if end > merged[-1][1]:
-                merged[-1] = (merged[-1][0], end)
-        else:
-            merged.append((start, end))
-    return tuple(Window(start, end) for start, end in merged)
+        if first < last and start <= last:
+            last = max(last, end)
+            continue
+        if first < last:
+            merged.append(Window(first, last))
+        first, last = start, end
+    if first < last:
+        merged.append(Window(first, last))
+    return tuple(merged)
 
 
 def subtract(windows: Iterable[Window], minus: Iterable[Window]) -> tuple[Window, ...]:

@@ -35,13 +35,34 @@ def schema(table: Table) -> pa.Schema:
 def same_columns(found: pa.Schema, table: Table) -> bool:
     """Whether a file's schema has the table's columns in order with their types.
 
-    A column that was asked for as a dictionary counts as the type of its values; whether it may be
-    null does not matter.
+    Those of any format version: what an older one lacks, ``completed`` adds. A column that was asked
+    for as a dictionary counts as the type of its values; whether it may be null does not matter.
     """
     declared = schema(table)
-    return found.names == declared.names and all(
-        _plain(found.field(name).type) == declared.field(name).type for name in declared.names
+    layouts = ([column.name for column in table.columns_of(v)] for v in _versions(table))
+    return found.names in layouts and all(
+        _plain(found.field(name).type) == declared.field(name).type for name in found.names
     )
+
+
+def _versions(table: Table) -> list[int]:
+    return sorted({column.since for column in table.columns}, reverse=True)
+
+
+def completed(found: pa.Table, table: Table) -> pa.Table:
+    """The table's columns in order; one that an older format did not have is null, or empty text."""
+    declared = schema(table)
+    if found.column_names == declared.names:
+        return found
+    arrays = [
+        found.column(field.name) if field.name in found.column_names else _absent(field, len(found))
+        for field in declared
+    ]
+    return pa.Table.from_arrays(arrays, names=declared.names)
+
+
+def _absent(field: "pa.Field[Any]", rows: int) -> Any:
+    return pa.array([None if field.nullable else ""] * rows, field.type)
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
@@ -79,6 +100,7 @@ class ParquetOutput:
                 compression="zstd",
                 use_dictionary=tried,
                 write_statistics=True,
+                write_page_checksum=True,
                 store_schema=False,
             )
 

@@ -14,14 +14,15 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NOT_A_DIRECTORY = {errno.ENOTDIR, errno.EEXIST}
 
 _MEND = (
-    "Restore it from a copy, or move it away and read its time again with"
-    " `live-traffic backfill --force`."
+    "`live-traffic fsck --repair` sets it aside and makes its time due again; what the source has"
+    " forgotten meanwhile is only in a copy of yours."
 )
 
 
-def damaged(path: Path, why: object) -> SinkError:
+def damaged(path: object, why: object) -> SinkError:
     """The error for a file that is not what the warehouse put there."""
-    reason = str(why).strip().splitlines()[0].rstrip(".") if str(why).strip() else "unreadable"
+    line = str(why).strip().splitlines()[0].rstrip(".") if str(why).strip() else "unreadable"
+    reason = "".join(sign if sign.isprintable() else "?" for sign in line)
     return SinkError(f"{path} is damaged or does not belong to this warehouse: {reason}.", _MEND)
 
 

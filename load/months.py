@@ -1,17 +1,24 @@
 """The UTC months by which rows are kept, and their files: ``<table>/month=YYYY-MM/data.parquet``."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from livetraffic.errors import ConfigError
-from livetraffic.table import LOAD_LEDGER, TRAFFIC, TRAFFIC_REVISIONS
+from livetraffic.table import LOAD_LEDGER, RECONCILIATIONS, TRAFFIC, TRAFFIC_REVISIONS
 from livetraffic.window import from_seconds
 from load.failure import reading
 from load.rows import MICRO
 
-STAMPS = {TRAFFIC: "timestamp", TRAFFIC_REVISIONS: "revised_at", LOAD_LEDGER: "fetched_at"}
-"""The tables that are kept by month, and the column whose month it is."""
+STAMPS = {
+    TRAFFIC: "timestamp",
+    TRAFFIC_REVISIONS: "revised_at",
+    RECONCILIATIONS: "checked_at",
+    LOAD_LEDGER: "fetched_at",
+}
+"""The tables that are kept by month, and the column whose month it is; the ledger is the last that a
+copy claims."""
 
 _DIRECTORY = re.compile(r"month=(\d{4}-\d{2})")
 
@@ -53,5 +60,15 @@ def stored_months(root: Path, table: str, since: str = "") -> list[str]:
             names = [path.name for path in directory.iterdir()]
     except FileNotFoundError:
         return []
+    return _months(names, since)
+
+
+def months_among(files: Iterable[str], table: str, since: str = "") -> list[str]:
+    """The months of which there is one of these files, at or after ``since``, in order."""
+    parts = (file.split("/") for file in files)
+    return _months((part[1] for part in parts if len(part) > 1 and part[0] == table), since)
+
+
+def _months(names: Iterable[str], since: str) -> list[str]:
     found = (match[1] for match in map(_DIRECTORY.fullmatch, names) if match is not None)
     return sorted(month for month in found if month >= since)

@@ -3,16 +3,24 @@
 Instants are whole seconds in the tuples, except in the columns that are told to be microseconds.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from livetraffic.table import Column, Kind, Table
+from livetraffic.errors import SinkError
+from livetraffic.ledger import Entry
+from livetraffic.reconciliation import Reconciliation
+from livetraffic.table import LOAD_LEDGER, RECONCILIATIONS, Column, Kind, Table
 from load.arrow import schema
+from load.months import month_of
 from load.rows import MICRO, encoded, integers
 
 Record = TypeVar("Record")
+
+MICROS = frozenset({"fetched_at"})
+"""The columns of the ledger's entries that are microseconds."""
 
 
 def to_arrow(
@@ -67,3 +75,64 @@ def _values(found: Any, column: Column, micros: frozenset[str]) -> list[Any]:
         return list((numbers // MICRO if in_seconds else numbers).tolist())
     whole = found.cast(pa.int64()).to_pylist()
     return [value // MICRO if in_seconds and value is not None else value for value in whole]
+
+
+def entries_as_arrow(entries: Sequence[Entry]) -> pa.Table:
+    """The entries as rows of ``load_ledger``.
+
+    Raises:
+        SinkError: a value does not fit its column.
+    """
+    return _checked(LOAD_LEDGER, entries, MICROS)
+
+
+def reconciliations_as_arrow(rows: Sequence[Reconciliation]) -> pa.Table:
+    """The rows as those of ``reconciliations``.
+
+    Raises:
+        SinkError: a value does not fit its column.
+    """
+    return _checked(RECONCILIATIONS, rows, frozenset())
+
+
+def entries_by_month(entries: Iterable[Entry]) -> dict[str, pa.Table]:
+    """The entries as Arrow tables by the UTC month in which their requests were sent.
+
+    Raises:
+        SinkError: a value does not fit its column.
+    """
+    by_month: dict[str, list[Entry]] = {}
+    with _refusing(LOAD_LEDGER):
+        for entry in entries:
+            by_month.setdefault(month_of(entry.fetched_at), []).append(entry)
+    return {month: entries_as_arrow(by_month[month]) for month in sorted(by_month)}
+
+
+def reconciliations_by_month(rows: Iterable[Reconciliation]) -> dict[str, pa.Table]:
+    """The rows as Arrow tables by the UTC month of their ``checked_at``.
+
+    Raises:
+        SinkError: a value does not fit its column.
+    """
+    by_month: dict[str, list[Reconciliation]] = {}
+    with _refusing(RECONCILIATIONS):
+        for row in rows:
+            by_month.setdefault(month_of(row.checked_at * MICRO), []).append(row)
+    return {month: reconciliations_as_arrow(by_month[month]) for month in sorted(by_month)}
+
+
+def _checked(table: Table, records: Sequence[Sequence[Any]], micros: frozenset[str]) -> pa.Table:
+    with _refusing(table):
+        return to_arrow(table, records, micros)
+
+
+@contextmanager
+def _refusing(table: Table) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
+        raise SinkError(
+            f"The batch is refused: a row of {table.name} has a value that cannot be stored"
+            f" ({error}).",
+            "Nothing was written; this is a fault in live-traffic, please report it.",
+        ) from error

@@ -64,12 +64,27 @@ def check_reading(connection: duckdb.DuckDBPyConnection, statement: str) -> None
     parsed = connection.extract_statements(explained)
     if len(parsed) != 1:
         raise ConfigError(f"One statement at a time; that is {len(parsed)}.", _READING_REMEDY)
-    serialized = connection.execute("SELECT json_serialize_sql(?)", [explained]).fetchall()
-    tree = json.loads(serialized[0][0])
+    tree = _tree(connection, explained)
     if tree["error"] or not all(map(_only_reads, _nodes(tree))):
         raise ConfigError(
             "That statement does more than read the warehouse's tables and views.", _READING_REMEDY
         )
+
+
+def tables_of(connection: duckdb.DuckDBPyConnection, statement: str) -> frozenset[str] | None:
+    """The names of tables and views in a statement that passed; None where that cannot be said."""
+    tree = _tree(connection, _EXPLAIN.sub("", statement, count=1))
+    nodes = [node for node in _nodes(tree) if "type" in node]
+    if any(node["type"] == "SHOW_REF" for node in nodes):
+        return None
+    named = (str(node["table_name"]) for node in nodes if node["type"] == "BASE_TABLE")
+    return frozenset(name.lower() for name in named)
+
+
+def _tree(connection: duckdb.DuckDBPyConnection, statement: str) -> dict[str, Any]:
+    serialized = connection.execute("SELECT json_serialize_sql(?)", [statement]).fetchall()
+    tree: dict[str, Any] = json.loads(serialized[0][0])
+    return tree
 
 
 def _nodes(tree: object) -> Iterator[dict[str, Any]]:

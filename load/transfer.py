@@ -7,7 +7,7 @@ source is only read; both run locks are the caller's business.
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import pyarrow as pa
@@ -196,7 +196,7 @@ def _compared(
     tables[CALENDAR.name] = Moved(0 if calendar is None else calendar.points(made.step))
     if domains != source.sink.domains():
         differences.append(Difference(DOMAINS.name, ""))
-    if made != source.sink.made():
+    if made != replace(existing(source), version=made.version):
         differences.append(Difference(WAREHOUSE.name, ""))
     if not _covers(calendar, source.sink.calendar()):
         differences.append(Difference(CALENDAR.name, ""))

@@ -1,17 +1,17 @@
 """``warehouse.json``: what the warehouse was made with."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from livetraffic.errors import ConfigError, SinkError, WarehouseMismatch
-from livetraffic.table import WAREHOUSE
+from livetraffic.table import WAREHOUSE, Table
 from load.failure import damaged, reading
 
 NAME = "warehouse.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class Made:
     step: int
     timezone: str
     settle_after: int
+    version: int = FORMAT_VERSION
+    """Of its format, as it is found now."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -62,23 +64,34 @@ def found(root: Path) -> Made | None:
         ConfigError: ``root`` is not a directory, or a newer version made the warehouse.
         SinkError: the file cannot be read or is not ours.
     """
-    path = root / NAME
+    try:
+        return read(root / NAME)
+    except ConfigError as error:
+        if root.is_dir():
+            raise
+        raise ConfigError(f"{root} is not a directory.", error.remedy) from error
+
+
+def read(path: Path) -> Made | None:
+    """What the file at ``path`` says; None where there is none.
+
+    Raises:
+        ConfigError: a newer version made the warehouse.
+        SinkError: the file cannot be read or is not ours.
+    """
     try:
         with reading(path):
             content = path.read_bytes()
     except FileNotFoundError:
         return None
-    except ConfigError as error:
-        raise ConfigError(f"{root} is not a directory.", error.remedy) from error
     return _decoded(path, content)
 
 
-def existing(root: Path) -> Made:
-    """As ``found``, where there must be a warehouse."""
-    made = found(root)
+def existing(place: object, made: Made | None) -> Made:
+    """What was found at ``place``, where there must be a warehouse."""
     if made is None:
         raise SinkError(
-            f"There is no warehouse in {root}.", "Make one with `live-traffic backfill`."
+            f"There is no warehouse in {place}.", "Make one with `live-traffic backfill`."
         )
     return made
 
@@ -125,12 +138,26 @@ def checked_facts(place: Path, version: Any, step: Any, timezone: Any, settle_af
             f"{place} has format version {version}; this live-traffic knows {FORMAT_VERSION}.",
             "Use the version of live-traffic that made the warehouse, or a newer one.",
         )
-    if version != FORMAT_VERSION or not _whole(step) or not _whole(settle_after):
+    if not all(map(_whole, (version, step, settle_after))) or version < 1:
         raise damaged(place, "a value is missing or of the wrong type")
     try:
-        return asked(step, str(timezone), settle_after)
+        return replace(asked(step, str(timezone), settle_after), version=version)
     except ConfigError as error:
         raise damaged(place, error.message) from error
+
+
+def check_moved(place: object, made: Made, table: Table) -> None:
+    """Refuse what a table of an older format cannot answer, nor take.
+
+    Raises:
+        ConfigError: the table, or a column of it, came with a later version than the warehouse's.
+    """
+    if max(table.since, *(column.since for column in table.columns)) > made.version:
+        raise ConfigError(
+            f"The warehouse {place} has format version {made.version}, without today's"
+            f" {table.name}; the next run moves it to version {FORMAT_VERSION}.",
+            "Run `live-traffic nightly` once.",
+        )
 
 
 def _whole(value: object) -> bool:

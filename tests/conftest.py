@@ -7,6 +7,33 @@ import pytest
 
 from extract.standin.server import Standin
 from terminal import CommandLine, commands
+from tests.figures import Figures
+
+FAILED = pytest.StashKey[bool]()
+
+
+def pytest_collection_modifyitems(items):
+    """Whatever keeps figures is part of ``make reliability``."""
+    for item in items:
+        if "figures" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.figures)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Let the fixture ``figures`` know whether its test failed."""
+    report = yield
+    item.stash[FAILED] = report.failed or item.stash.get(FAILED, False)
+    return report
+
+
+@pytest.fixture
+def figures(request) -> Iterator[Figures]:
+    """Keeps what the test counts for docs/reliability.md; see tests/figures.py."""
+    kept = Figures()
+    yield kept
+    if request.node.stash.get(FAILED, False):
+        kept.failed(request.node.name)
 
 
 @pytest.fixture(autouse=True)

@@ -31,6 +31,7 @@ def _serve(given: argparse.Namespace) -> int:
         now=given.now,
         switches=dict(given.switch),
         plain=given.plain,
+        services=given.services,
         warm_up_days=given.warm_up,
     )
 
@@ -45,6 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="one ready line of JSON")
     parser.add_argument("--domains", type=int, default=6, metavar="N")
     parser.add_argument("--plain", action="store_true", help="ordinary domains only")
+    parser.add_argument(
+        "--services", action="store_true", help="also a domain on the new service and a moved one"
+    )
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--requests-per-minute", type=int, metavar="N", help="0 = no quota")
     parser.add_argument("--now", type=_instant, metavar="ISO", help="stand still at this instant")

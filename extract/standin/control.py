@@ -4,6 +4,7 @@ Not authenticated; the server listens on loopback only.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -96,7 +97,15 @@ class Control:
                 domain_type = str(change.get("domain_type", "pull"))
                 if kind not in {k.value for k in Kind} or domain_type not in {"pull", "push"}:
                     raise ControlError("kind is plain, heavy or idle; domain_type pull or push")
-                domains.create(Domain(name, at, domain_type, Kind(kind)))
+                service = str(change.get("service", "old"))
+                if service not in {"old", "new"}:
+                    raise ControlError("service is old or new")
+                region = str(change["region"]) if change.get("region") is not None else None
+                domains.create(
+                    Domain(name, at, domain_type, Kind(kind), service=service, region=region)
+                )
+            case "move":
+                domains.move(name, at)
             case "delete":
                 domains.delete(name, at)
             case "off":
@@ -104,20 +113,36 @@ class Control:
             case "on":
                 domains.switch_on(name, at)
             case _:
-                raise ControlError("action is create, delete, off or on")
+                raise ControlError("action is create, delete, move, off or on")
 
-    def truth(self, name: str | None, start: int, end: int, step: int) -> list[tuple[int, int]]:
+    def truth(
+        self, name: str | None, start: int, end: int, step: int, service: str | None = None
+    ) -> list[tuple[int, int]]:
         """What the source would say now, for a domain that ever was or for the tenant (None).
 
+        ``service`` is the API that is asked, ``v1`` or ``v2``; None: each that serves the domain, for
+        its time (for the tenant: v1).
         For a deleted domain: what it would say if the switch ``deleted_domain`` were ``history``.
         """
         domain = self._world.domains.get(name) if name is not None else None
         if name is not None and domain is None:
             raise ControlError(f"there is no domain {name!r}")
+        if service not in {None, "v1", "v2"}:
+            raise ControlError("service is v1 or v2")
         served = self._world.panel.current.push_domain == "zero"
         if domain is not None and domain.domain_type == "push" and not served:
             return []
-        return self._world.source.truth(domain, start, end, step)
+        source = self._world.source
+        if service is not None:
+            return source.truth(domain, start, end, step, service)
+        if domain is None:
+            return source.truth(None, start, end, step)
+        sums: Counter[int] = Counter()
+        # A period in which a domain moved is in both, a part in each.
+        for api in ("v1", "v2"):
+            if domain.served(api) is not None:
+                sums.update(dict(source.truth(domain, start, end, step, api)))
+        return sorted(sums.items())
 
     def _clock(self, _request: Request) -> object:
         clock = self._world.clock
@@ -166,6 +191,7 @@ class Control:
             instant(start) if start else 0,
             instant(end) if end else self._world.clock.now(),
             minutes * MINUTE,
+            request.param("service"),
         )
         said = [{"timestamp": instant_text(t), "traffic": value} for t, value in points]
         return {"domain": request.param("domain"), "points": said}
@@ -240,6 +266,7 @@ def _life(domain: Domain, now: int) -> dict[str, object]:
         "kind": domain.kind.value,
         "create_time": instant_text(domain.create_time),
         "deleted_at": instant_text(deleted_at) if deleted_at is not None else None,
+        "service": domain.service if domain.moved_at is None else "moved",
         "status": "off" if domain.is_off(now) else "on",
         "listed": domain.listed(now),
     }

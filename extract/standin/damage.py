@@ -24,8 +24,32 @@ def spoil(answer: Answer, faults: Iterable[Fault], name: str) -> None:
             _spoil_body(answer, fault, name)
         else:
             document = orjson.loads(answer.body)
-            spoil_points(document, fault, name)
+            if name == "data_list":
+                _as_v1(document, name)
+                spoil_points(document, fault, name)
+                _as_v2(document, name)
+            else:
+                spoil_points(document, fault, name)
             answer.body = _dumps(document)
+
+
+_V2_NAMES = {"traffic": "value", "timestamp": "time"}
+
+
+def _as_v1(document: Document, name: str) -> None:
+    """v2's points under v1's names, so that every fault knows both."""
+    names = {v2: v1 for v1, v2 in _V2_NAMES.items()}
+    rows = document.get(name)
+    if isinstance(rows, list):
+        document[name] = [{names.get(k, k): v for k, v in row.items()} for row in rows]
+        document["total"] = len(rows)
+
+
+def _as_v2(document: Document, name: str) -> None:
+    rows = document.get(name)
+    document.pop("total", None)
+    if isinstance(rows, list):
+        document[name] = [{_V2_NAMES.get(k, k): v for k, v in row.items()} for row in rows]
 
 
 def spoil_points(document: Document, fault: Fault, name: str) -> None:

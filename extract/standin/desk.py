@@ -11,6 +11,7 @@ from extract.standin.faults import BODY_KINDS, GATE_KINDS, HEADER_KINDS, POINT_K
 from extract.standin.journal import Entry
 from extract.standin.outages import outage
 from extract.standin.refusals import Refusal, Shape
+from extract.standin.statistics_v2 import play_domains
 from extract.standin.wire import Answer, Request
 from extract.standin.world import World
 from livetraffic.window import instant_text
@@ -35,14 +36,39 @@ class Route:
 def routes(world: World) -> tuple[Route, ...]:
     """All operations that are served; a further API is a further line."""
     v1, iam, live = r"/v1/([^/]+)", world.iam, world.live
+    v2, stats, most = r"/v2/([^/]+)/stats", world.live_v2, "quota_bandwidth"
     traffic, domain = re.compile(f"{v1}/stream/traffic"), re.compile(f"{v1}/domain")
     tokens, projects = re.compile("/v3/auth/tokens"), re.compile("/v3/projects")
     return (
         Route("GET", traffic, "traffic", live.show_traffic, "traffic_info", "traffic_per_minute"),
         Route("GET", domain, "domains", live.show_domain, "domain_info", "domains_per_minute"),
+        *(
+            Route("GET", re.compile(f"{v2}/{path}"), name, answer, rows, quota)
+            for path, name, answer, rows, quota in (
+                ("traffic/detail", "traffic_v2", stats.traffic_detail, "data_list", "quota_v2"),
+                (
+                    "traffic/summary",
+                    "summary_v2",
+                    stats.traffic_summary,
+                    "traffic_list",
+                    "quota_v2",
+                ),
+                ("bandwidth/detail", "bandwidth_v2", stats.bandwidth_detail, "data_list", most),
+                ("bandwidth/peak", "peak_v2", stats.bandwidth_peak, "bandwidth_list", "quota_v2"),
+            )
+        ),
         Route("POST", tokens, "tokens", iam.create_token, "token", iam=True, open=True),
         Route("GET", projects, "projects", iam.list_projects, "projects", iam=True),
     )
+
+
+POINTED = frozenset({"traffic", "traffic_v2", "bandwidth_v2"})
+"""The operations whose answers hold points."""
+
+
+def _subject(request: Request) -> str | None:
+    """The domain that is asked for; several as they were given, the first of repeated ones."""
+    return request.param("domain") or request.param("play_domains")
 
 
 class Desk:
@@ -57,7 +83,7 @@ class Desk:
         request_id = uuid.uuid4().hex
         route = self._route(request)
         operation = route.operation if route else None
-        domain = request.param("domain")
+        domain = _subject(request)
         answer = self._outage(operation, domain, request_id)
         if answer is None:
             answer = self._served(route, request, request_id)
@@ -127,7 +153,7 @@ class Desk:
 
     def _spoilers(self, operation: str | None, domain: str | None, answer: Answer) -> list[Fault]:
         faults = self._world.faults
-        has_points = operation == "traffic" and not answer.body.endswith(b"[]}")
+        has_points = operation in POINTED and not answer.body.endswith(b"[]}")
         points = faults.striking(POINT_KINDS, operation, domain) if has_points else []
         return points + faults.striking(BODY_KINDS, operation, domain)
 
@@ -136,16 +162,17 @@ class Desk:
         self._world.journal.note(
             Entry(
                 at=instant_text(clock.now()),
-                real_at=instant_text(int(clock.real())),
                 method=request.method,
                 path=request.path,
                 operation=operation,
-                domain=request.param("domain"),
+                domain=_subject(request),
+                play_domains=play_domains(request),
                 start_time=request.param("start_time"),
                 end_time=request.param("end_time"),
-                step=request.param("step"),
+                step=request.param("step") or request.param("interval"),
                 status=answer.status or None,
                 error_code=answer.error_code,
                 request_id=answer.headers["X-Request-Id"],
+                real_s=clock.real(),
             )
         )

@@ -6,6 +6,9 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+FOREVER = 2**40
+OLD_REGION = "cn-north-1"
+
 
 class Kind(enum.Enum):
     """What a domain's traffic looks like."""
@@ -17,7 +20,12 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """One domain; instants are seconds since the epoch, UTC; ``off`` holds half-open spans."""
+    """One domain; instants are seconds since the epoch, UTC; ``off`` holds half-open spans.
+
+    ``service`` is ``old`` or ``new``, which no answer of the source tells; one that ``moved_at`` was
+    deleted on the old service and added again on the new one. ``region`` None: the account's own;
+    in ``OLD_REGION`` there is the old service only.
+    """
 
     name: str
     create_time: int
@@ -25,6 +33,22 @@ class Domain:
     kind: Kind = Kind.PLAIN
     deleted_at: int | None = None
     off: tuple[tuple[int, int | None], ...] = ()
+    service: str = "old"
+    moved_at: int | None = None
+    region: str | None = None
+
+    def listed_create_time(self, now: int) -> int:
+        """What the domain list says at ``now`` of its creation."""
+        if self.moved_at is None or now < self.moved_at:
+            return self.create_time
+        return self.moved_at
+
+    def served(self, api: str) -> tuple[int, int] | None:
+        """The time that an API (``v1``, ``v2``) has of it, half-open; None: none."""
+        if self.moved_at is not None:
+            return (0, self.moved_at) if api == "v1" else (self.moved_at, FOREVER)
+        mine = "v1" if self.service == "old" else "v2"
+        return (0, FOREVER) if api == mine else None
 
     def listed(self, now: int) -> bool:
         """Whether the domain list names it at ``now``."""
@@ -68,8 +92,10 @@ class Domains:
         """Add a domain; one of the same name must have been deleted before.
 
         Raises:
-            DomainError: the name is empty or in use.
+            DomainError: the name is empty or in use, or its region has not that service.
         """
+        if domain.region == OLD_REGION and domain.service == "new":
+            raise DomainError(f"the new service does not serve {OLD_REGION}")
         with self._lock:
             before = self._by_name.get(domain.name)
             if not domain.name or (before is not None and not before.deleted(domain.create_time)):
@@ -79,6 +105,23 @@ class Domains:
     def delete(self, name: str, at: int) -> None:
         """Delete the domain at an instant."""
         self._change(name, lambda domain: dataclasses.replace(domain, deleted_at=at))
+
+    def move(self, name: str, at: int) -> None:
+        """Move the domain from the old service to the new one at an instant.
+
+        Raises:
+            DomainError: it is not on the old service then, or there is no new one in its region.
+        """
+
+        def moved(domain: Domain) -> Domain:
+            gone = domain.deleted(at) or at <= domain.create_time
+            if domain.service != "old" or domain.moved_at is not None or gone:
+                raise DomainError(f"{domain.name} is not on the old service")
+            if domain.region == OLD_REGION or domain.domain_type != "pull":
+                raise DomainError(f"the new service does not serve {domain.name}")
+            return dataclasses.replace(domain, moved_at=at)
+
+        self._change(name, moved)
 
     def switch_off(self, name: str, at: int) -> None:
         """Switch the domain off from an instant on."""

@@ -63,7 +63,10 @@ HEADER_KINDS: Mapping[str, frozenset[str]] = {"clock_skew": frozenset({"seconds"
 """Kinds that change any answer's headers."""
 
 KINDS = {**GATE_KINDS, **POINT_KINDS, **BODY_KINDS, **HEADER_KINDS}
-OPERATIONS = ("traffic", "domains", "tokens", "projects")
+OPERATIONS = (
+    *("traffic", "domains", "tokens", "projects"),
+    *("traffic_v2", "summary_v2", "bandwidth_v2", "peak_v2"),
+)
 _COMMON = frozenset({"kind", "operation", "domain", "times", "after", "probability"})
 
 

@@ -58,6 +58,12 @@ def domains(count: int, now: int, *, plain: bool = False) -> Iterator[Domain]:
     return itertools.islice(itertools.chain(special, ordinary), count)
 
 
+def on_the_new_service(now: int) -> Iterator[Domain]:
+    """Two more: one on the new service since 2020, and one that moved to it forty days ago."""
+    yield Domain("new001.example.com", create_time=OLD, service="new")
+    yield Domain("moved001.example.com", create_time=OLD, moved_at=floor(now, DAY) - 40 * DAY)
+
+
 def _special(names: Iterator[str], now: int) -> Iterator[Domain]:
     today = floor(now, DAY)
     yield Domain(next(names), create_time=OLD)

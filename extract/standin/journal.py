@@ -9,20 +9,26 @@ CAPACITY = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request and its outcome; ``status`` is None where no answer was sent."""
+    """One request and its outcome; ``status`` is None where no answer was sent.
+
+    ``domain`` is the one asked for, or the first parameter that names any; ``play_domains`` are all
+    that a v2 request names.
+    """
 
     at: str
-    real_at: str
     method: str
     path: str
     operation: str | None
     domain: str | None
+    play_domains: tuple[str, ...]
     start_time: str | None
     end_time: str | None
     step: str | None
     status: int | None
     error_code: str | None
     request_id: str
+    real_s: float
+    """The real instant in seconds since the epoch, when the answer was ready."""
 
 
 class Journal:

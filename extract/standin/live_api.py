@@ -60,7 +60,11 @@ class Live:
         """The domain; None where the switches say that the answer is an empty list."""
         domain = self._domains.get(name)
         policy = view.switches.unknown_domain
-        if domain is not None and domain.create_time <= view.now:
+        if domain is not None and domain.served("v1") is None:
+            policy = view.switches.foreign_domain_v1
+            if policy == "zero" and domain.create_time <= view.now:
+                return domain
+        elif domain is not None and domain.create_time <= view.now:
             forgotten = view.switches.deleted_domain == "unknown"
             if not domain.deleted(view.now) or not forgotten:
                 if domain.domain_type == "pull" or view.switches.push_domain == "zero":
@@ -79,10 +83,10 @@ def _described(domain: Domain, now: int) -> dict[str, object]:
         "domain_type": domain.domain_type,
         "vendor": "uCDN",
         "domain_cname": f"{domain.name}.c.cdnhwc3.com",
-        "region": REGION,
+        "region": domain.region or REGION,
         "status": "off" if domain.is_off(now) else "on",
         "related_domain": PUBLISH if domain.domain_type == "pull" else "",
-        "create_time": instant_text(domain.create_time),
+        "create_time": instant_text(domain.listed_create_time(now)),
         "status_describe": "",
         "service_area": "mainland_china",
         "enterprise_project_id": ENTERPRISE_PROJECT,

@@ -17,6 +17,7 @@ from extract.standin.control import Control
 from extract.standin.desk import Desk
 from extract.standin.handler import Handler
 from extract.standin.listener import Listener
+from extract.standin.switches import QUOTAS
 from extract.standin.wire import Answer, Request
 from extract.standin.world import World
 from livetraffic.window import from_seconds, to_seconds
@@ -28,10 +29,11 @@ class Standin:
     Args:
         domains: how many domains the tenant has; the first six include the special ones.
         seed: makes the account and the traffic; the same seed gives the same.
-        requests_per_minute: quota of the traffic API and of the domain list; 0 = none.
+        requests_per_minute: quota of each statistics API and of the domain list; 0 = none.
         now: where the clock stands still; None = the real clock.
         switches: see ``switches.Switches``.
         plain: only ordinary domains.
+        services: two more domains, one on the new service and one that moved to it forty days ago.
         host: an IPv4 loopback address.
         port: 0 = any free one.
     """
@@ -45,6 +47,7 @@ class Standin:
         now: datetime | None = None,
         switches: Mapping[str, object] | None = None,
         plain: bool = False,
+        services: bool = False,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
@@ -53,10 +56,16 @@ class Standin:
             raise ValueError(msg)
         settings = dict(switches or {})
         if requests_per_minute is not None:
-            quota = {"traffic_per_minute", "domains_per_minute"}
-            settings = dict.fromkeys(quota, requests_per_minute) | settings
+            settings = dict.fromkeys(QUOTAS, requests_per_minute) | settings
         instant = None if now is None else to_seconds(now)
-        self.world = World(domains=domains, seed=seed, now=instant, switches=settings, plain=plain)
+        self.world = World(
+            domains=domains,
+            seed=seed,
+            now=instant,
+            switches=settings,
+            plain=plain,
+            services=services,
+        )
         self._stopping = threading.Event()
         self._control = Control(self.world)
         self._server = Listener((host, port), self._handler())
@@ -115,6 +124,10 @@ class Standin:
         """Order these faults instead of the earlier ones."""
         self.world.faults.replace(faults)
 
+    def ordered(self) -> list[dict[str, object]]:
+        """The faults that are ordered, with the counts that are left."""
+        return self.world.faults.describe()
+
     def switches(self, **settings: object) -> None:
         """Throw switches."""
         self.world.panel.throw(settings)
@@ -125,11 +138,15 @@ class Standin:
         start: datetime | None = None,
         end: datetime | None = None,
         step_minutes: int = 5,
+        service: str | None = None,
     ) -> dict[datetime, int]:
-        """What the source would say now: period start (UTC) to bytes; None = the tenant total."""
+        """What the source would say now: period start (UTC) to bytes; None = the tenant total.
+
+        ``service``: what one API (``v1``, ``v2``) says; None: each for the time that it serves.
+        """
         first = 0 if start is None else to_seconds(start)
         last = self.world.clock.now() if end is None else to_seconds(end)
-        points = self._control.truth(domain, first, last, step_minutes * 60)
+        points = self._control.truth(domain, first, last, step_minutes * 60, service)
         return {from_seconds(instant): value for instant, value in points}
 
     def restate(self, domain: str, **order: object) -> None:
@@ -137,7 +154,11 @@ class Standin:
         self._control.restate({"domain": domain} | {k: _plain(v) for k, v in order.items()})
 
     def change_domain(self, action: str, domain: str, **details: object) -> None:
-        """``create`` (kind, domain_type), ``delete``, ``off`` or ``on``; now or ``at``."""
+        """``create``, ``delete``, ``move``, ``off`` or ``on``; now or ``at``.
+
+        ``create`` takes kind, domain_type, service and region; ``move`` is from the old service to
+        the new.
+        """
         change = {"action": action, "domain": domain}
         self._control.change_domain(change | {k: _plain(v) for k, v in details.items()})
 
@@ -183,6 +204,7 @@ def main_loop(
     now: datetime | None = None,
     switches: Mapping[str, object] | None = None,
     plain: bool = False,
+    services: bool = False,
     warm_up_days: int = 0,
     host: str = "127.0.0.1",
 ) -> int:
@@ -202,6 +224,7 @@ def main_loop(
         now=now,
         switches=switches,
         plain=plain,
+        services=services,
         host=host,
         port=port,
     )

@@ -22,6 +22,8 @@ class View:
 
     now: int
     switches: Switches
+    service: str = "v1"
+    """The API that is asked."""
 
     @property
     def late(self) -> int:
@@ -41,9 +43,9 @@ class Source:
         self._seed, self._clock, self._panel, self._domains = seed, clock, panel, domains
         self.restatements = Restatements()
 
-    def view(self) -> View:
-        """The present."""
-        return View(self._clock.now(), self._panel.current)
+    def view(self, service: str = "v1") -> View:
+        """The present, as one API shows it."""
+        return View(self._clock.now(), self._panel.current, service)
 
     def body(self, domain: Domain | None, periods: Periods, view: View) -> bytes:
         """The answer's JSON; None for the domain means the total of the tenant."""
@@ -55,7 +57,10 @@ class Source:
 
     def points(self, domain: Domain | None, periods: Periods, view: View) -> list[Point]:
         """The points in the order of the ``order`` switch."""
-        points = self._ascending(domain, periods, view)
+        return self.ordered(self._ascending(domain, periods, view), periods, view)
+
+    def ordered(self, points: list[Point], periods: Periods, view: View) -> list[Point]:
+        """Ascending points in the order of the ``order`` switch."""
         if view.switches.order == "descending":
             points.reverse()
         elif view.switches.order == "shuffled":
@@ -63,11 +68,23 @@ class Source:
             dice.shuffle(points)
         return points
 
-    def truth(self, domain: Domain | None, start: int, end: int, step: int) -> list[Point]:
-        """All published periods that start in ``[start, end)`` and within the look-back."""
-        view = self.view()
+    def tenant(self, view: View) -> list[Domain]:
+        """The domains that the total of the tenant is of."""
+        omit_deleted = view.switches.total_deleted == "omit"
+        return [
+            domain
+            for domain in self._domains.all()
+            if domain.domain_type == "pull" and not (omit_deleted and domain.deleted(view.now))
+        ]
+
+    def truth(
+        self, domain: Domain | None, start: int, end: int, step: int, service: str = "v1"
+    ) -> list[Point]:
+        """All published periods that start in ``[start, end)`` and within the API's look-back."""
+        view = self.view(service)
         shift = origin(step, view.switches)
-        first = ceil(max(start, view.switches.edge(view.now)) + shift, step) - shift
+        edge = view.switches.edge if service == "v1" else view.switches.edge_v2
+        first = ceil(max(start, edge(view.now)) + shift, step) - shift
         return self._ascending(domain, Periods(first, ceil(end + shift, step) - shift, step), view)
 
     def warm_up(self, days: int) -> None:
@@ -111,12 +128,7 @@ class Source:
     def _values(self, domain: Domain | None, first: int, stop: int, view: View) -> list[int]:
         if domain is not None:
             return self._values_of(domain, first, stop, view)
-        omit_deleted = view.switches.total_deleted == "omit"
-        columns = [
-            self._values_of(each, first, stop, view)
-            for each in self._domains.all()
-            if each.domain_type == "pull" and not (omit_deleted and each.deleted(view.now))
-        ]
+        columns = [self._values_of(each, first, stop, view) for each in self.tenant(view)]
         return [sum(row) for row in zip(*columns, strict=True)] or [0] * ((stop - first) // STEP)
 
     def _values_of(self, domain: Domain, first: int, stop: int, view: View) -> list[int]:
@@ -137,6 +149,7 @@ class Source:
             and (domain.deleted_at is None or end <= domain.deleted_at)
             and end + view.late <= view.now
             and not domain.off_within(start, end)
+            and _within(domain.served(view.service), start, end)
             and not self.restatements.touching(domain.name, start, end, view.now)
         )
 
@@ -150,6 +163,9 @@ class Source:
         if view.late:
             _shrink_young(values, first, view)
         restate(values, first, self.restatements.touching(domain.name, first, stop, view.now))
+        served = domain.served(view.service) or (0, 0)
+        if not _within(served, first, stop):
+            _blank(values, first, lambda t: not served[0] < t + STEP <= served[1])
 
 
 def _served(domain: Domain | None, periods: Periods, view: View) -> tuple[int, int]:
@@ -158,11 +174,21 @@ def _served(domain: Domain | None, periods: Periods, view: View) -> tuple[int, i
     stop = min(stop, first + floor(view.published - first, step))
     if domain is None:
         return first, max(first, stop)
-    if view.switches.before_creation == "omit" and domain.create_time >= first + step:
-        first += floor(domain.create_time - first, step)
+    served = domain.served(view.service)
+    created = domain.create_time
+    if view.service == "v2" and domain.moved_at is not None:
+        created = domain.moved_at
+    if view.switches.before_creation == "omit" and created >= first + step:
+        first += floor(created - first, step)
+    if served is not None and served[1] < stop:
+        stop = first + ceil(max(served[1] - first, 0), step)
     if domain.deleted_at is not None and domain.deleted(view.now):
         stop = min(stop, first + ceil(domain.deleted_at - first, step))
     return first, max(first, stop)
+
+
+def _within(served: tuple[int, int] | None, start: int, end: int) -> bool:
+    return served is not None and served[0] <= start and end <= served[1]
 
 
 def _blank(values: list[int], first: int, hit: Callable[[int], bool]) -> None:

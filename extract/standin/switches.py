@@ -117,6 +117,18 @@ class Switches:
     before_creation: str = _switch(
         "omit", _one_of("omit", "zero"), "periods before a domain was created"
     )
+    profile: str = _switch(
+        "2026",
+        _one_of("2021", "2026"),
+        "the v2 pages: 90 days, 10 domains, 20 requests a minute; or a year, 100, 20 a second",
+        guess=False,
+    )
+    foreign_domain_v1: str = _switch(
+        "400", _one_of("400", "404", "empty", "zero"), "v1 of a domain on the new service"
+    )
+    foreign_domain_v2: str = _switch(
+        "empty", _one_of("empty", "zero", "400"), "v2 of a domain on the old service, or of none"
+    )
     order: str = _switch(
         "ascending", _one_of("ascending", "descending", "shuffled"), "order of points"
     )
@@ -137,6 +149,18 @@ class Switches:
     traffic_per_minute: int = _switch(
         300, _count, "quota of the traffic API a user; 0 = none", guess=False
     )
+    v2_per_minute: int = _switch(
+        1200,
+        _count,
+        "quota of each v2 traffic API and of the peaks a user, 20 under profile 2021; 0 = none",
+        guess=False,
+    )
+    bandwidth_per_minute: int = _switch(
+        6000,
+        _count,
+        "quota of v2's bandwidth detail a user, 60 under profile 2021; 0 = none",
+        guess=False,
+    )
     domains_per_minute: int = _switch(
         300, _count, "quota of the domain list a user; 0 = none", guess=False
     )
@@ -147,6 +171,21 @@ class Switches:
         "whether AK/SK need X-Security-Token",
         guess=False,
     )
+
+    @property
+    def quota_v2(self) -> int:
+        """Requests a minute of each v2 operation but the next; 0 = none."""
+        return min(self.v2_per_minute, 20) if self.profile == "2021" else self.v2_per_minute
+
+    @property
+    def quota_bandwidth(self) -> int:
+        """Requests a minute of v2's bandwidth detail; 0 = none."""
+        most = self.bandwidth_per_minute
+        return min(most, 60) if self.profile == "2021" else most
+
+    def edge_v2(self, now: int) -> int:
+        """The oldest start that v2 may be asked for at ``now``."""
+        return now - (90 if self.profile == "2021" else 365) * DAY
 
     def edge(self, now: int) -> int:
         """The oldest start that may be asked for at ``now``."""
@@ -166,6 +205,8 @@ def _months_before(now: int, months: int) -> int:
     raise AssertionError
 
 
+QUOTAS = ("traffic_per_minute", "v2_per_minute", "bandwidth_per_minute", "domains_per_minute")
+"""The switches that hold quotas."""
 SPECS: Mapping[str, Spec] = {f.name: f.metadata["spec"] for f in dataclasses.fields(Switches)}
 
 

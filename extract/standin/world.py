@@ -13,6 +13,7 @@ from extract.standin.journal import Journal
 from extract.standin.live_api import Live
 from extract.standin.quota import Quota
 from extract.standin.source import Source
+from extract.standin.statistics_v2 import StatisticsV2
 from extract.standin.switches import Panel
 from extract.standin.tokens import Tokens
 
@@ -28,17 +29,21 @@ class World:
         now: int | None,
         switches: Mapping[str, object],
         plain: bool,
+        services: bool = False,
     ) -> None:
         self.clock = Clock()
         self.clock.set(now)
         self.panel = Panel(switches)
         self.account = fixtures.account(seed)
-        self.domains = Domains(fixtures.domains(domains, self.clock.now(), plain=plain))
+        now_s = self.clock.now()
+        both = fixtures.on_the_new_service(now_s) if services else ()
+        self.domains = Domains([*fixtures.domains(domains, now_s, plain=plain), *both])
         self.source = Source(seed, self.clock, self.panel, self.domains)
         self.tokens = Tokens(seed, self.account, self.clock)
         self.access = Access(self.account, self.tokens, self.clock, self.panel)
         self.iam = Iam(self.account, self.tokens, self.clock, self.panel)
         self.live = Live(self.clock, self.panel, self.domains, self.source)
+        self.live_v2 = StatisticsV2(self.domains, self.source)
         self.quota = Quota(time.monotonic)
         self.faults = Faults(seed)
         self.journal = Journal()

@@ -10,7 +10,7 @@ from sqlalchemy.exc import ArgumentError
 from livetraffic.errors import ConfigError
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-_SETTING = "LIVE_TRAFFIC_WAREHOUSE"
+WAREHOUSE = "LIVE_TRAFFIC_WAREHOUSE"
 _SPECIAL = "Percent-encode special characters in the user and the password (@ is %40, / is %2F)."
 
 
@@ -42,12 +42,14 @@ class Address:
     shown: str
     schema: str | None = None
     """PostgreSQL's namespace; None: the one that the server gives the user."""
+    setting: str = WAREHOUSE
+    """Where the user wrote it."""
 
     def __str__(self) -> str:
         return self.shown
 
 
-def parse(text: str) -> Address:
+def parse(text: str, setting: str = WAREHOUSE) -> Address:
     """The address of ``sqlite:///file``, ``postgresql://…``, ``mysql://…`` or ``mariadb://…``.
 
     Raises:
@@ -56,56 +58,56 @@ def parse(text: str) -> Address:
     scheme = text.split(":", 1)[0].split("+", 1)[0]
     if scheme not in _DRIVERS:
         raise ConfigError(
-            f"{_SETTING} is no URL of a database that this version can write.",
+            f"{setting} is no URL of a database that this version can write.",
             f"Give one of {', '.join(f'{name}://' for name in sorted(SCHEMES))}.",
         )
     kind, driver = _DRIVERS[scheme]
-    url = _read(text)
+    url = _read(text, setting)
     if "+" in text.split(":", 1)[0] and url.drivername != driver:
         raise ConfigError(
-            f"{_SETTING} names a driver that this version does not use.", f"Write {scheme}://."
+            f"{setting} names a driver that this version does not use.", f"Write {scheme}://."
         )
-    schema = _schema(kind, url)
+    schema = _schema(kind, url, setting)
     url = url.set(drivername=driver).difference_update_query(["schema"])
-    _check(kind, url)
-    return Address(kind, url, _shown(scheme, url, schema), schema)
+    _check(kind, url, setting)
+    return Address(kind, url, _shown(scheme, url, schema), schema, setting)
 
 
-def _read(text: str) -> URL:
+def _read(text: str, setting: str) -> URL:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise ConfigError(f"{_SETTING} is not a URL that can be read.", _SPECIAL) from None
+        raise ConfigError(f"{setting} is not a URL that can be read.", _SPECIAL) from None
     if "@" in (url.host or ""):  # the rest of a password
-        raise ConfigError(f"{_SETTING} has more than one @.", _SPECIAL)
+        raise ConfigError(f"{setting} has more than one @.", _SPECIAL)
     return url
 
 
-def _schema(kind: Kind, url: URL) -> str | None:
+def _schema(kind: Kind, url: URL, setting: str) -> str | None:
     name = url.query.get("schema")
     if name is None:
         return None
     if kind is not Kind.POSTGRESQL:
         raise ConfigError(
-            f"{_SETTING} names a schema, which only PostgreSQL has.", "Leave ?schema= out."
+            f"{setting} names a schema, which only PostgreSQL has.", "Leave ?schema= out."
         )
     if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
         raise ConfigError(
-            f"{_SETTING} names the schema {name!r}, which is not an identifier.",
+            f"{setting} names the schema {name!r}, which is not an identifier.",
             "Use letters, digits and _, at most 63, not beginning with a digit.",
         )
     return name
 
 
-def _check(kind: Kind, url: URL) -> None:
+def _check(kind: Kind, url: URL, setting: str) -> None:
     if kind is not Kind.SQLITE:
         if not url.database:
             raise ConfigError(
-                f"{_SETTING} names no database.", "Give it after the host: …://host/database."
+                f"{setting} names no database.", "Give it after the host: …://host/database."
             )
     elif url.query or url.host or url.database in {None, "", ":memory:"}:
         raise ConfigError(
-            f"{_SETTING} names no SQLite file.",
+            f"{setting} names no SQLite file.",
             "Write sqlite:///warehouse.db, or four slashes before an absolute path.",
         )
 

@@ -17,16 +17,23 @@ PIECE = 10_000
 """Rows that are turned into Arrow's values at once."""
 
 REMEDY = "Give one SELECT, WITH or EXPLAIN."
-BOOLEANS = frozenset({"complete"})
+BOOLEANS = frozenset({"complete", "agrees"})
 """Columns of the views that are true or false, for databases that only know 0 and 1."""
 
 _WIDE = pa.decimal128(38, 0)
 _UNSPEAKABLE = re.compile("[\0\ud800-\udfff]")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_INSTANTS = frozenset({"newest_point", "settled_since", "settled_until", "last_read_at"}) | {
-    column.name for table in TABLES for column in table.columns if column.kind is Kind.TIMESTAMP
-}
+_INSTANTS = frozenset(
+    {
+        "newest_point",
+        "settled_since",
+        "settled_until",
+        "last_read_at",
+        "known_from",
+        "known_until",
+    }
+) | {column.name for table in TABLES for column in table.columns if column.kind is Kind.TIMESTAMP}
 
 _BLANK = re.compile(r"(?:\s|\(|--[^\n]*(?:\n|\Z)|/\*(?![!M]).*?\*/)*", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z]*")

@@ -23,6 +23,9 @@ _HOLDER = Column("holder", Kind.TEXT, "Which run holds the warehouse; empty when
 _OLD_BYTES = Column(
     "old_bytes", Kind.INTEGER, "The value before; null for a new row.", nullable=True
 )
+_OLD_LOADED_AT = Column(
+    "old_loaded_at", Kind.TIMESTAMP, "When that was written; null for a new row.", nullable=True
+)
 
 SCHEMA_VERSION = Table("schema_version", "The migrations that were applied.", (), (_VERSION,))
 INSTALLED_VIEWS = Table(
@@ -42,7 +45,7 @@ _STAGED = (
         STAGED_CHANGES,
         "The rows of a batch that are new or differ.",
         TRAFFIC.key,
-        (*TRAFFIC.columns, _OLD_BYTES),
+        (*TRAFFIC.columns, _OLD_BYTES, _OLD_LOADED_AT),
     ),
 )
 
@@ -86,6 +89,13 @@ def create(table: Table, words: Words) -> str:
 def index_name(table: str, columns: Iterable[str]) -> str:
     """The name of an index of ours."""
     return f"{table}_by_{'_'.join(columns)}"
+
+
+def added(table: Table, column: Column, words: Words) -> str:
+    """What gives a table of an older format one column of today, with a value in its rows."""
+    default = "" if column.nullable else " DEFAULT ''"
+    kind = f"{words.type_of(column)}{_null(column)}{default}"
+    return f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"
 
 
 def _create(table: Table, words: Words, what: str, key: tuple[str, ...]) -> str:

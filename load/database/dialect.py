@@ -28,6 +28,8 @@ class Dialect(Protocol):
     """
 
     address: Address
+    self_check: str
+    """A statement by which it checks its own pages, with ``ok`` as the answer; empty: it has none."""
     errors: tuple[type[Exception], ...]
     """What its driver and SQLAlchemy raise."""
 

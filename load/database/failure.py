@@ -5,6 +5,7 @@ from enum import Enum, auto
 from sqlalchemy.exc import DBAPIError
 
 from livetraffic.errors import ConfigError, LiveTrafficError, SinkError
+from load.database.address import WAREHOUSE
 
 _INTACT = "what was stored before is intact"
 
@@ -27,6 +28,7 @@ class Trouble(Enum):
     FORBIDDEN = auto()
     READ_ONLY = auto()
     FULL = auto()
+    DISK = auto()
     NO_FILE = auto()
     DAMAGED = auto()
     OPTION = auto()
@@ -95,6 +97,11 @@ _SENTENCES: dict[Trouble, tuple[type[LiveTrafficError], str, str]] = {
         "{place} could not be written: no space is left for it",
         f"Free some space and run it again; {_INTACT}.",
     ),
+    Trouble.DISK: (
+        SinkError,
+        "{place} could not be read or written",
+        f"Check its disk, and whether there is space left on it, and run it again; {_INTACT}.",
+    ),
     Trouble.NO_FILE: (
         SinkError,
         "{place} cannot be opened",
@@ -116,7 +123,14 @@ _SENTENCES: dict[Trouble, tuple[type[LiveTrafficError], str, str]] = {
         f"Check the server and run it again; {_INTACT}.",
     ),
 }
-_TOLD = {Trouble.REFUSED, Trouble.FORBIDDEN, Trouble.NO_FILE, Trouble.OPTION, Trouble.OTHER}
+_TOLD = {
+    Trouble.REFUSED,
+    Trouble.DISK,
+    Trouble.FORBIDDEN,
+    Trouble.NO_FILE,
+    Trouble.OPTION,
+    Trouble.OTHER,
+}
 
 
 def cause_of(error: BaseException) -> BaseException:
@@ -132,6 +146,7 @@ def sentence(
     kind, text, remedy = _SENTENCES[trouble]
     message = text.format(place=place)
     told = first_line(error, secret) if trouble in _TOLD else ""
+    remedy = remedy.replace(WAREHOUSE, getattr(place, "setting", WAREHOUSE))
     return kind(f"{message}: {told}." if told else f"{message}.", remedy)
 
 

@@ -24,9 +24,9 @@ def totals(connection: Connection, dialect: Dialect, table: Table) -> dict[str, 
     """Every month with a row, in order."""
     numbers = [column.name for column in table.columns if column.kind is Kind.INTEGER]
     instants = [column.name for column in table.columns if column.kind is Kind.TIMESTAMP]
-    # In halves, because SQLite adds in 64 bits.
+    # In halves, because SQLite adds in 64 bits; not by >>, which makes MariaDB forget the sign.
     figures = [
-        *(f"SUM({name} >> 32), SUM({name} & {_HALF - 1})" for name in numbers),
+        *(f"SUM(({name} - {name} % {_HALF}) / {_HALF}), SUM({name} % {_HALF})" for name in numbers),
         *(f"MAX({name})" for name in instants),
     ]
     month = streaming.MONTH_OF[dialect.address.kind].format(STAMPS[table])
@@ -43,7 +43,10 @@ def totals(connection: Connection, dialect: Dialect, table: Table) -> dict[str, 
                 int(some[place] or 0) * _HALF + int(some[place + 1] or 0)
                 for place in range(0, 2 * len(numbers), 2)
             ),
-            tuple(dialect.microseconds(value) for value in some[2 * len(numbers) :]),
+            tuple(
+                0 if value is None else dialect.microseconds(value)
+                for value in some[2 * len(numbers) :]
+            ),
         )
         for name, rows, *some in found
     }
@@ -86,11 +89,16 @@ def replace(
     """Make the month exactly these rows, inside the caller's transaction."""
     within = _within(table, month)
     # Asked first: a DELETE that finds nothing may lock every row that it passes.
-    if connection.execute(text(f"SELECT 1 FROM {table.name} WHERE {within} LIMIT 1")).first():  # noqa: S608
+    if connection.execute(text(f"SELECT 1 FROM {table.name} WHERE {within} LIMIT 1")).first():  # noqa: S608 - our names
         connection.execute(text(f"DELETE FROM {table.name} WHERE {within}"))  # noqa: S608 - our names
     layout = encoded_schema(table)
     for batch in checked(table, month, batches):
         dialect.insert(connection, table.name, pa.Table.from_batches([batch]).cast(layout))
+
+
+def remove(connection: Connection, table: Table, month: str) -> None:
+    """Leave the month without a row, inside the caller's transaction."""
+    connection.execute(text(f"DELETE FROM {table.name} WHERE {_within(table, month)}"))  # noqa: S608 - our names
 
 
 def _within(table: Table, month: str) -> str:

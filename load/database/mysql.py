@@ -80,6 +80,7 @@ _WRITING = re.compile(r"\binto\b|/\*M?!", re.IGNORECASE)
 class Mysql:
     """``load.database.dialect.Dialect`` for MariaDB and MySQL. Instants are DATETIME(6) in UTC."""
 
+    self_check = ""
     errors: tuple[type[Exception], ...] = (SQLAlchemyError, pymysql.Error)
 
     def __init__(self, address: Address) -> None:

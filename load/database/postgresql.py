@@ -67,6 +67,9 @@ _WORDS = (
     ("Name or service not known", Trouble.HOST),
     ("Connection refused", Trouble.REFUSED),
     ("connection timeout expired", Trouble.REFUSED),
+    ("server closed the connection", Trouble.LOST),
+    ("Connection reset by peer", Trouble.LOST),
+    ("Broken pipe", Trouble.LOST),
     ("is starting up", Trouble.LOST),
     ("is shutting down", Trouble.LOST),
     ("in recovery mode", Trouble.LOST),
@@ -93,6 +96,7 @@ _FIRST_WORDS = frozenset({"select", "with", "values", "table", "show"})
 class Postgresql:
     """``load.database.dialect.Dialect`` for PostgreSQL."""
 
+    self_check = ""
     errors: tuple[type[Exception], ...] = (SQLAlchemyError, psycopg.Error)
     # Temporary tables go without a key: sorting them once is cheaper than an index.
     words = Words(type_of=lambda column: _TYPES[column.kind], keyed_stage=False)

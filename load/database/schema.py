@@ -5,24 +5,21 @@ lacks, in order. ``schema_version`` says which were applied. Everything happens 
 so that two runs that start at once make it once.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, inspect, text
 
 from livetraffic.errors import ConfigError
-from livetraffic.table import TABLES, WAREHOUSE
+from livetraffic.table import TABLES, WAREHOUSE, Table
 from load import views, warehouse_file
 from load.database import ddl
 from load.database.dialect import Dialect
+from load.database.migrations import MIGRATIONS
 from load.warehouse_file import FORMAT_VERSION, Made
 
-Migration = Callable[[Connection, Dialect], None]
-"""One step forward. MariaDB commits each of its statements at once, so it must bear to be repeated."""
-
-MIGRATIONS: Mapping[int, Migration] = {}
-"""By the version that each leads to. Version 1 is what the first release made."""
-VERSION = 1
+VERSION = 2
 
 _VERSIONS = text("SELECT MAX(version) FROM schema_version")
 _FACTS = text("SELECT format_version, step_seconds, timezone, settle_after_seconds FROM warehouse")
@@ -58,10 +55,14 @@ def migrate(connection: Connection, dialect: Dialect) -> None:
         _check_free(connection, dialect)
         connection.exec_driver_sql(ddl.create(ddl.SCHEMA_VERSION, dialect.words))
     if not found:
-        _create(connection, dialect)
+        # What an older version left of a creation that was killed has its columns.
+        create(connection, dialect)
+        for step in range(2, VERSION + 1):
+            MIGRATIONS[step](connection, dialect)
         _applied(connection, VERSION)
         return
     for step in range(found + 1, VERSION + 1):
+        _check_ours(connection, dialect, step)
         MIGRATIONS[step](connection, dialect)
         _applied(connection, step)
 
@@ -74,15 +75,30 @@ def _applied(connection: Connection, step: int) -> None:
 
 def _check_free(connection: Connection, dialect: Dialect) -> None:
     inspector = inspect(connection)
-    taken = [table.name for table in TABLES if inspector.has_table(table.name)]
-    if taken:
-        raise ConfigError(
-            f"{dialect.address} already has a table {taken[0]}, which live-traffic did not make.",
-            "Name a database of its own in LIVE_TRAFFIC_WAREHOUSE, or on PostgreSQL ?schema=name.",
-        )
+    for table in TABLES:
+        if inspector.has_table(table.name):
+            raise _taken(dialect, table)
 
 
-def _create(connection: Connection, dialect: Dialect) -> None:
+def _check_ours(connection: Connection, dialect: Dialect, step: int) -> None:
+    """A table that the step brings may be there half done, but not be someone else's."""
+    inspector = inspect(connection)
+    for table in TABLES:
+        if table.since == step and inspector.has_table(table.name):
+            there = {column["name"] for column in inspector.get_columns(table.name)}
+            if not there.issuperset(table.column_names):
+                raise _taken(dialect, table)
+
+
+def _taken(dialect: Dialect, table: Table) -> ConfigError:
+    return ConfigError(
+        f"{dialect.address} already has a table {table.name}, which live-traffic did not make.",
+        "Name a database of its own in LIVE_TRAFFIC_WAREHOUSE, or on PostgreSQL ?schema=name.",
+    )
+
+
+def create(connection: Connection, dialect: Dialect) -> None:
+    """Make the tables and indexes that are not there."""
     for statement in ddl.tables(dialect.words):
         connection.exec_driver_sql(statement)
     for table, columns in (*ddl.INDEXES, *views.INDEXES):
@@ -116,7 +132,8 @@ def made(connection: Connection, place: object) -> Made | None:
     Raises:
         ConfigError: a newer live-traffic made it.
     """
-    if version(connection) is None:
+    layout = version(connection)
+    if layout is None:
         return None
     row = connection.execute(_FACTS).first()
     if row is None:
@@ -126,7 +143,7 @@ def made(connection: Connection, place: object) -> Made | None:
             f"{place} has format version {row[0]}; this live-traffic knows {FORMAT_VERSION}.",
             "Use the version of live-traffic that made the warehouse, or a newer one.",
         )
-    return warehouse_file.asked(row[1], row[2], row[3])
+    return replace(warehouse_file.asked(row[1], row[2], row[3]), version=layout)
 
 
 def put_made(connection: Connection, wanted: Made) -> None:

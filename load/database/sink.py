@@ -14,18 +14,19 @@ from sqlalchemy import Connection
 from livetraffic.domain import Domain
 from livetraffic.errors import ConfigError, SinkError
 from livetraffic.ledger import Entry
-from livetraffic.table import LOAD_LEDGER, Table
+from livetraffic.reconciliation import Reconciliation
+from livetraffic.table import DOMAINS, LOAD_LEDGER, RECONCILIATIONS, Table
 from livetraffic.window import Window
-from load import batch, ledger_file, warehouse_file
+from load import batch, records, warehouse_file
 from load.arrow import schema as arrow_schema
-from load.database import answers, months, schema, stored
+from load.database import answers, faults, months, schema, stored, totals
 from load.database.address import parse
 from load.database.choice import dialect_of
 from load.database.failure import KeyTakenError
 from load.database.retry import attempted, once, retried, translated
 from load.database.upsert import Batch, upsert
 from load.rows import MICRO
-from load.sink import MonthTotals, Receipt
+from load.sink import MonthTotals, Receipt, Total
 from load.warehouse_file import Made
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class DatabaseSink:
         rows = batch.checked_rows(frame, step=step, loaded_at=batch.microseconds(loaded_at))
         noted = batch.checked_entries(entries, step=step)
         batch.check_covered(rows, batch.newest_read(rows, noted))
-        by_month = ledger_file.entries_by_month(noted).values()
+        by_month = records.entries_by_month(noted).values()
         if not len(rows) and not noted:
             return Receipt()
         given = Batch(rows.to_arrow(), pa.concat_tables([_NO_ENTRIES, *by_month]), run_id=run_id)
@@ -131,16 +132,50 @@ class DatabaseSink:
 
     def domains(self) -> list[Domain]:
         """As ``Sink.domains``."""
-        return self._found(lambda c: stored.domains(c, self._dialect), [])
+
+        def look(connection: Connection, made: Made) -> list[Domain]:
+            return stored.domains(connection, self._dialect, made.version)
+
+        return self._looked(look, [])
 
     def put_domains(self, domains: Iterable[Domain]) -> None:
         """As ``Sink.put_domains``; writes nothing when all of them are stored as they are."""
         given = list(domains)
 
-        def work(connection: Connection, _: Made) -> None:
+        def work(connection: Connection, made: Made) -> None:
+            warehouse_file.check_moved(self._dialect.address, made, DOMAINS)
             stored.put_domains(connection, self._dialect, given)
 
         self._changed(work)
+
+    def put_reconciliations(self, rows: Sequence[Reconciliation]) -> None:
+        """As ``Sink.put_reconciliations``."""
+        table = records.reconciliations_as_arrow(rows)
+        warehouse_file.check_moved(self._dialect.address, self._existing(), RECONCILIATIONS)
+
+        def work(connection: Connection, _: Made) -> None:
+            self._dialect.insert(connection, RECONCILIATIONS.name, table)
+
+        if table.num_rows:
+            self._changed(work)
+
+    def reconciliations(self, since: int | None = None) -> list[Reconciliation]:
+        """As ``Sink.reconciliations``; exactly the rows at or after ``since``."""
+
+        def look(connection: Connection, made: Made) -> list[Reconciliation]:
+            if made.version < RECONCILIATIONS.since:
+                return []
+            return stored.reconciliations(connection, self._dialect, since)
+
+        return self._looked(look, [])
+
+    def totals(self, window: Window, domains: Sequence[str]) -> list[Total]:
+        """As ``Sink.totals``."""
+        return self._found(lambda c: totals.by_source(c, self._dialect, window, domains), [])
+
+    def point_totals(self, window: Window, domains: Sequence[str]) -> dict[int, int]:
+        """As ``Sink.point_totals``."""
+        return self._found(lambda c: totals.by_point(c, self._dialect, window, domains), {})
 
     def made(self) -> Made | None:
         """As ``Sink.made``."""
@@ -157,19 +192,26 @@ class DatabaseSink:
 
     def months(self, table: Table) -> dict[str, MonthTotals]:
         """As ``Sink.months``."""
-        return self._found(lambda c: months.totals(c, self._dialect, table), {})
+
+        def look(connection: Connection, made: Made) -> dict[str, MonthTotals]:
+            warehouse_file.check_moved(self._dialect.address, made, table)
+            return months.totals(connection, self._dialect, table)
+
+        return self._looked(look, {})
 
     def read_month(self, table: Table, month: str) -> Generator[pa.RecordBatch, None, None]:
         """As ``Sink.read_month``."""
         if not self._dialect.is_there():
             return
         with translated(self._dialect), self._dialect.reader.connect() as connection:
-            if self._made(connection) is not None:
+            made = self._made(connection)
+            if made is not None:
+                warehouse_file.check_moved(self._dialect.address, made, table)
                 yield from months.read(connection, self._dialect, table, month)
 
     def replace_month(self, table: Table, month: str, batches: Iterable[pa.RecordBatch]) -> None:
         """As ``Sink.replace_month``, by the database's bulk path."""
-        self._existing()
+        warehouse_file.check_moved(self._dialect.address, self._existing(), table)
 
         def work(connection: Connection) -> None:
             with connection.begin():
@@ -177,6 +219,30 @@ class DatabaseSink:
                 months.replace(connection, self._dialect, table, month, batches)
 
         attempted(self._dialect, work)
+
+    def remove_month(self, table: Table, month: str) -> None:
+        """As ``Sink.remove_month``."""
+        self._changed(lambda connection, _: months.remove(connection, table, month))
+
+    def faults(self) -> list[str]:
+        """As ``Sink.faults``."""
+        return self._found(lambda c: list(faults.found(c, self._dialect)), [])
+
+    def restore(self, *, step: int, timezone: str, settle_after: int) -> None:
+        """As ``Sink.restore``."""
+
+        def work(connection: Connection) -> None:
+            with connection.begin():
+                self._dialect.lock_commits(connection)
+                faults.mend(connection, self._dialect)
+
+        if self._found(self._made, None) is not None:
+            self._retried(work)
+        self.prepare(step=step, timezone=timezone, settle_after=settle_after)
+
+    def rewrite_calendar(self) -> None:
+        """As ``Sink.rewrite_calendar``."""
+        self._changed(lambda c, made: stored.rewrite_calendar(c, self._dialect, made))
 
     def query(self, statement: str) -> pa.Table:
         """As ``Sink.query``, through a connection that can only read."""
@@ -205,9 +271,14 @@ class DatabaseSink:
 
     def _found(self, work: Callable[[Connection], T], nothing: T) -> T:
         """What the work finds; ``nothing`` where there is no warehouse to look into."""
+        return self._looked(lambda connection, _: work(connection), nothing)
+
+    def _looked(self, work: Callable[[Connection, Made], T], nothing: T) -> T:
+        """As ``_found``, for work that must know what the warehouse is."""
 
         def look(connection: Connection) -> T:
-            return nothing if self._made(connection) is None else work(connection)
+            made = self._made(connection)
+            return nothing if made is None else work(connection, made)
 
         return once(self._dialect, look) if self._dialect.is_there() else nothing
 
@@ -232,7 +303,8 @@ class DatabaseSink:
         return schema.made(connection, self._dialect.address)
 
     def _existing(self) -> Made:
-        made = self._found(self._made, None)
+        """What a batch begins with, so that it outlives a server that goes away here as anywhere."""
+        made = self._retried(self._made) if self._dialect.is_there() else None
         if made is None:
             raise SinkError(
                 f"There is no warehouse in {self._dialect.address}.",

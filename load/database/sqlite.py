@@ -18,7 +18,7 @@ from load.database.address import Address
 from load.database.ddl import Words
 from load.database.failure import Trouble
 from load.database.values import from_text, instant_text, plain_rows
-from load.journal import make_root
+from load.directory import make_root
 from load.lock import run_lock
 
 OLDEST = (3, 35)
@@ -33,6 +33,7 @@ _TROUBLES = {
     sqlite3.SQLITE_BUSY: Trouble.CONFLICT,
     sqlite3.SQLITE_LOCKED: Trouble.CONFLICT,
     sqlite3.SQLITE_FULL: Trouble.FULL,
+    sqlite3.SQLITE_IOERR: Trouble.DISK,  # what a full disk is too, where the log's index must grow
     sqlite3.SQLITE_READONLY: Trouble.READ_ONLY,
     sqlite3.SQLITE_PERM: Trouble.FORBIDDEN,
     sqlite3.SQLITE_CANTOPEN: Trouble.NO_FILE,
@@ -53,6 +54,7 @@ _READING = frozenset(
 class Sqlite:
     """``load.database.dialect.Dialect`` for SQLite. Instants are text, see ``plain_rows``."""
 
+    self_check = "PRAGMA integrity_check(5)"
     errors: tuple[type[Exception], ...] = (SQLAlchemyError, sqlite3.Error)
     words = Words(type_of=lambda column: _TYPES.get(column.kind, "TEXT"), keyed=" WITHOUT ROWID")
 

@@ -10,14 +10,14 @@ from livetraffic.business_time import whole_months
 from livetraffic.domain import Domain
 from livetraffic.errors import SinkError
 from livetraffic.ledger import Entry
-from livetraffic.table import CALENDAR, DOMAINS, LOAD_LEDGER, Table
+from livetraffic.reconciliation import Reconciliation
+from livetraffic.table import CALENDAR, DOMAINS, LOAD_LEDGER, RECONCILIATIONS, Table
 from livetraffic.window import Window, subtract
-from load import calendar_file, records
+from load import calendar, records
 from load.database import values
 from load.database.dialect import Dialect
-from load.ledger_file import MICROS
 from load.rows import MICRO
-from load.warehouse_file import Made
+from load.warehouse_file import FORMAT_VERSION, Made
 
 _GIVEN_DOMAIN = text("DELETE FROM domains WHERE domain = :domain")
 _ALL_POINTS = text("DELETE FROM calendar")
@@ -30,13 +30,35 @@ def entries(connection: Connection, dialect: Dialect, since: int | None) -> list
     if since is not None:
         condition, binds = " WHERE fetched_at >= :since", {"since": dialect.instant(since)}
     rows = connection.execute(text(_selection(LOAD_LEDGER) + condition), binds)
-    found = values.records(LOAD_LEDGER, map(tuple, rows), Entry._make, MICROS, dialect.microseconds)
+    found = values.records(
+        LOAD_LEDGER, map(tuple, rows), Entry._make, records.MICROS, dialect.microseconds
+    )
     return list(found)
 
 
-def domains(connection: Connection, dialect: Dialect) -> list[Domain]:
-    """Every domain, sorted by name."""
-    rows = connection.execute(text(_selection(DOMAINS)))
+def reconciliations(
+    connection: Connection, dialect: Dialect, since: int | None
+) -> list[Reconciliation]:
+    """The rows checked at or after ``since`` (seconds); all when None."""
+    condition, binds = "", dict[str, Any]()
+    if since is not None:
+        condition, binds = " WHERE checked_at >= :since", {"since": dialect.instant(since * MICRO)}
+    rows = connection.execute(text(_selection(RECONCILIATIONS) + condition), binds)
+    found = values.records(
+        RECONCILIATIONS,
+        map(tuple, rows),
+        Reconciliation._make,
+        frozenset(),
+        dialect.microseconds,
+    )
+    return list(found)
+
+
+def domains(
+    connection: Connection, dialect: Dialect, version: int = FORMAT_VERSION
+) -> list[Domain]:
+    """Every domain, sorted by name, from tables of that format version."""
+    rows = connection.execute(text(_selection(DOMAINS, version)))
     found = values.records(
         DOMAINS, map(tuple, rows), Domain._make, frozenset(), dialect.microseconds
     )
@@ -65,7 +87,7 @@ def put_domains(connection: Connection, dialect: Dialect, given: Iterable[Domain
 def extend_calendar(connection: Connection, dialect: Dialect, made: Made, window: Window) -> None:
     """Make the calendar hold the local months that touch the window, if it must grow."""
     before = held(connection, dialect, made)
-    wanted = calendar_file.grown(before, whole_months(window, made.zone))
+    wanted = calendar.grown(before, whole_months(window, made.zone))
     if wanted is not None:
         for missing in subtract((wanted,), () if before is None else (before,)):
             _fill_calendar(connection, dialect, made, missing)
@@ -89,9 +111,13 @@ def held(connection: Connection, dialect: Dialect, made: Made) -> Window | None:
 
 
 def _fill_calendar(connection: Connection, dialect: Dialect, made: Made, window: Window) -> None:
-    for table in calendar_file.tables(made, window):
+    for table in calendar.tables(made, window):
         dialect.insert(connection, CALENDAR.name, table)
 
 
-def _selection(table: Table) -> str:
-    return f"SELECT {', '.join(table.column_names)} FROM {table.name}"  # noqa: S608 - our names
+def _selection(table: Table, version: int = FORMAT_VERSION) -> str:
+    columns = (
+        column.name if column.since <= version else "NULL" if column.nullable else "''"
+        for column in table.columns
+    )
+    return f"SELECT {', '.join(columns)} FROM {table.name}"  # noqa: S608 - our names

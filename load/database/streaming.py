@@ -113,7 +113,7 @@ def _as_csv(column: Column) -> str:
     if column.kind is Type.TEXT:
         return f"""CONCAT('"', REPLACE({column.name}, '"', '""'), '"')"""
     if column.kind is Type.TIMESTAMP:
-        return f"CONCAT(CAST({column.name} AS CHAR), '+00')"
+        return f"COALESCE(CONCAT(CAST({column.name} AS CHAR), '+00'), '')"
     return f"COALESCE({column.name}, '')"
 
 

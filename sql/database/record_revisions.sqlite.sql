@@ -2,13 +2,22 @@
 -- gets the microsecond after, so that the key stays a key and the order of its revisions is kept.
 -- Bind: run_id, the run.
 -- Differs for SQLite: its instants are text, and the sink gives it this function on them.
-INSERT INTO traffic_revisions (domain, timestamp, revised_at, old_bytes, new_bytes, run_id)
+INSERT INTO traffic_revisions (
+    domain,
+    timestamp,
+    revised_at,
+    old_bytes,
+    new_bytes,
+    old_loaded_at,
+    run_id
+)
 SELECT
     changed.domain,
     changed.timestamp,
     COALESCE(microsecond_after(MAX(known.revised_at)), changed.loaded_at),
     changed.old_bytes,
     changed.traffic_bytes,
+    changed.old_loaded_at,
     :run_id
 FROM staged_changes AS changed
 LEFT JOIN traffic_revisions AS known
@@ -21,4 +30,5 @@ GROUP BY
     changed.timestamp,
     changed.loaded_at,
     changed.old_bytes,
-    changed.traffic_bytes
+    changed.traffic_bytes,
+    changed.old_loaded_at

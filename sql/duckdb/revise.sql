@@ -1,7 +1,15 @@
 -- Every value that the arriving rows change, before and after.
 -- A key that was already revised at that instant or later gets the microsecond after its newest
 -- revision, so that the key stays a key and the order of its revisions is kept.
-INSERT INTO traffic_revisions
+INSERT INTO traffic_revisions (
+    domain,
+    timestamp,
+    revised_at,
+    old_bytes,
+    new_bytes,
+    old_loaded_at,
+    run_id
+)
 SELECT
     arriving.domain,
     arriving.timestamp,
@@ -11,6 +19,7 @@ SELECT
     ) AS revised_at,
     arriving.old_bytes,
     arriving.traffic_bytes AS new_bytes,
+    arriving.old_loaded_at,
     $run_id AS run_id
 FROM arriving
 LEFT JOIN (
@@ -20,4 +29,4 @@ LEFT JOIN (
     GROUP BY domain, timestamp
 ) AS newest
     ON newest.domain = arriving.domain AND newest.timestamp = arriving.timestamp
-WHERE arriving.old_bytes <> arriving.traffic_bytes
+WHERE arriving.changes

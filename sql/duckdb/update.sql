@@ -1,11 +1,11 @@
--- The arriving rows that change a stored value; rows of equal value are not written.
+-- The arriving rows that change a stored value; the others are not written.
 UPDATE traffic
 SET
     traffic_bytes = arriving.traffic_bytes,
     source = arriving.source,
     loaded_at = arriving.loaded_at
 FROM arriving
-WHERE arriving.old_bytes <> arriving.traffic_bytes
+WHERE arriving.changes
     AND traffic.domain = arriving.domain
     AND traffic.timestamp = arriving.timestamp
     AND traffic.timestamp BETWEEN make_timestamptz($first) AND make_timestamptz($last)

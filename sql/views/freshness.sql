@@ -3,7 +3,7 @@
 -- none yet.
 -- Rule: newest_point = start of the newest stored point. [settled_since, settled_until) = the
 -- newest time settled without a gap (a row stored or not). last_read_at = when the newest
--- successful read was sent.
+-- successful read that counts (as in ledger_spans) was sent.
 WITH settling AS (
     SELECT
         domain,
@@ -54,8 +54,26 @@ FROM (
 LEFT JOIN settled ON settled.domain = named.domain
 LEFT JOIN calendar ON calendar.ordinal = settled.end_ordinal
 LEFT JOIN (
-    SELECT domain, MAX(fetched_at) AS last_read_at
-    FROM load_ledger
-    WHERE state = 'read'
-    GROUP BY domain
+    SELECT entry.domain, MAX(entry.fetched_at) AS last_read_at
+    FROM load_ledger AS entry
+    LEFT JOIN domains AS serving ON serving.domain = entry.domain AND serving.api <> ''
+    WHERE entry.state = 'read'
+        AND (
+            serving.api IS NULL
+            OR (
+                entry.source = serving.api
+                AND (
+                    serving.moved_at IS NULL
+                    OR serving.previous_api = ''
+                    OR serving.previous_api = serving.api
+                    OR entry.window_end > serving.moved_at
+                )
+            )
+            OR (
+                entry.source = serving.previous_api
+                AND serving.previous_api <> ''
+                AND entry.window_start < serving.moved_at
+            )
+        )
+    GROUP BY entry.domain
 ) AS last_reads ON last_reads.domain = named.domain

@@ -12,6 +12,7 @@ import pymysql
 
 from livetraffic.domain import Domain
 from livetraffic.ledger import Entry
+from livetraffic.reconciliation import Reconciliation
 from livetraffic.table import TABLES, Kind, Table
 from tests import servers
 from tests.contract.stores import MICRO, Contents
@@ -22,7 +23,7 @@ Select = Callable[[str], list[tuple[Any, ...]]]
 
 def read_sqlite_file(place: Path) -> Contents:
     """The tables of the file."""
-    with closing(_sqlite(place)) as connection:
+    with closing(sqlite_connection(place)) as connection:
         return _contents(lambda statement: connection.execute(statement).fetchall())
 
 
@@ -38,7 +39,8 @@ def sqlite_file(place: Path) -> Path:
     return place / "warehouse.sqlite"
 
 
-def _sqlite(place: Path) -> sqlite3.Connection:
+def sqlite_connection(place: Path) -> sqlite3.Connection:
+    """A connection of its own that only reads."""
     return sqlite3.connect(f"{sqlite_file(place).as_uri()}?mode=ro", uri=True)
 
 
@@ -96,12 +98,16 @@ def _contents(select: Select) -> Contents:
         assert len(set(keys)) == len(keys), table.name
     return Contents(
         {(row[0], row[1] // MICRO): (row[2], row[3], int(row[4])) for row in rows["traffic"]},
-        sorted((row[0], row[1] // MICRO, int(row[2]), *row[3:]) for row in rows["traffic_revisions"]),
+        sorted(
+            (row[0], row[1] // MICRO, int(row[2]), *row[3:5], _whole(row[5]), row[6])
+            for row in rows["traffic_revisions"]
+        ),
         [
             Entry(r[0], r[1] // MICRO, r[2] // MICRO, *r[3:11], int(r[11]), *r[12:])
             for r in rows["load_ledger"]
         ],
         [Domain._make(_in_seconds(row)) for row in rows["domains"]],
+        [Reconciliation._make(_in_seconds(row)) for row in rows["reconciliations"]],
         sorted(tuple(_in_seconds(row)) for row in rows["calendar"]),
         tuple(rows["warehouse"][0]) if rows["warehouse"] else (),
     )  # fmt: skip
@@ -113,6 +119,10 @@ def _rows(select: Select, table: Table) -> list[tuple[Any, ...]]:
         tuple(_plain(column.kind, value) for column, value in zip(table.columns, row, strict=True))
         for row in found
     ]
+
+
+def _whole(instant: int | None) -> int | None:
+    return None if instant is None else int(instant)
 
 
 class Instant(int):

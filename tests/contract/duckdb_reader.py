@@ -8,6 +8,7 @@ import duckdb
 
 from livetraffic.domain import Domain
 from livetraffic.ledger import Entry
+from livetraffic.reconciliation import Reconciliation
 from livetraffic.table import TABLES, Kind, Table
 from tests.contract.stores import MICRO, Contents
 
@@ -28,6 +29,7 @@ def read_duckdb_file(place: Path) -> Contents:
         sorted((row[0], row[1] // MICRO, *row[2:]) for row in rows["traffic_revisions"]),
         [Entry(r[0], r[1] // MICRO, r[2] // MICRO, *r[3:]) for r in rows["load_ledger"]],
         [Domain._make(_in_seconds(row)) for row in rows["domains"]],
+        [Reconciliation._make(_in_seconds(row)) for row in rows["reconciliations"]],
         sorted(tuple(_in_seconds(row)) for row in rows["calendar"]),
         tuple(rows["warehouse"][0]),
     )

@@ -5,6 +5,7 @@ A new sink is one line in ``STORES`` and one function that reads its tables by a
 
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -17,11 +18,13 @@ import pyarrow.parquet as pq
 
 from livetraffic.domain import Domain
 from livetraffic.ledger import Entry
+from livetraffic.reconciliation import Reconciliation
 from load.database.sink import DatabaseSink
-from load.duckdb_file import DuckDbSink
-from load.parquet import ParquetSink
-from load.sink import Sink
-from tests import servers
+from load.duckdb.sink import DuckDbSink
+from load.objects.sink import ObjectSink
+from load.parquet.sink import ParquetSink
+from load.sink import Receipt, Sink
+from tests import objects, servers
 
 STEP = 300
 ZONE = "Asia/Shanghai"
@@ -45,11 +48,14 @@ class Contents:
 
     traffic: dict[Key, tuple[int, str, int]] = field(default_factory=dict)
     """Key to bytes, source and ``loaded_at`` in microseconds."""
-    revisions: list[tuple[str, int, int, int, int, str]] = field(default_factory=list)
-    """Domain, time, ``revised_at`` in microseconds, old, new, run; sorted."""
+    revisions: list[tuple[str, int, int, int, int, int | None, str]] = field(default_factory=list)
+    """Domain, time, ``revised_at`` in microseconds, old, new, ``old_loaded_at`` in microseconds, run;
+    sorted."""
     ledger: list[Entry] = field(default_factory=list)
     """In any order."""
     domains: list[Domain] = field(default_factory=list)
+    reconciliations: list[Reconciliation] = field(default_factory=list)
+    """In any order."""
     calendar: list[tuple[int, int, int, date, int, str, str, int]] = field(default_factory=list)
     settings: tuple[object, ...] = ()
     """Format version, step, zone and age of settling."""
@@ -91,12 +97,16 @@ def read_parquet_files(root: Path) -> Contents:
     assert len({row[:3] for row in revisions}) == len(revisions)
     return Contents(
         {(row[0], row[1] // MICRO): (row[2], row[3], row[4]) for row in traffic},
-        sorted((row[0], row[1] // MICRO, *row[2:6]) for row in revisions),
+        sorted((row[0], row[1] // MICRO, *row[2:7]) for row in revisions),
         [
             Entry(row[0], row[1] // MICRO, row[2] // MICRO, *row[3:])
             for row in _rows(root, "load_ledger", "fetched_at")
         ],
         [Domain(*map(_seconds, row)) for row in _file_rows(root / "domains.parquet")],
+        [
+            Reconciliation(row[0] // MICRO, *row[1:4], row[4] // MICRO, row[5] // MICRO, *row[6:])
+            for row in _rows(root, "reconciliations", "checked_at")
+        ],
         [tuple(map(_seconds, row)) for row in _file_rows(root / "calendar.parquet")],
         _settings(root / "warehouse.json"),
     )
@@ -170,8 +180,41 @@ def read_duckdb_file(place: Path) -> Contents:
     return duckdb_reader.read_duckdb_file(place)
 
 
+def object_sink(place: Path) -> ObjectSink:
+    """The sink over a bucket that belongs to this path."""
+    return ObjectSink(
+        objects.url_of(place), endpoint=objects.endpoint(), cache=place.parent / "copies", lease=5
+    )
+
+
+def read_objects(place: Path) -> Contents:
+    """The files that the manifest names, laid out as a directory by plain requests."""
+    with tempfile.TemporaryDirectory() as directory:
+        manifest = {}
+        if "manifest.json" in objects.objects(place):
+            manifest = json.loads(objects.read(place, "manifest.json"))
+        there = objects.objects(place)  # after the manifest: what it names is there for an hour
+        for target, entry in manifest.get("files", {}).items():
+            assert there[entry["key"]]["Size"] == entry["size"]
+            path = Path(directory, target)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(objects.read(place, entry["key"]))
+        return read_parquet_files(Path(directory))
+
+
+def trace_of_objects(place: Path) -> object:
+    """Tag and time of every object but the lock, which is no data."""
+    there = objects.objects(place)
+    return {
+        name: (item["ETag"], item["LastModified"])
+        for name, item in there.items()
+        if name != "run-lock.json"
+    }
+
+
 STORES: dict[str, Store] = {
     "parquet": Store(ParquetSink, read_parquet_files, trace_of_files),
+    "s3": Store(object_sink, read_objects, trace_of_objects, objects.drop, objects.endpoint),
     "duckdb": Store(
         lambda place: DuckDbSink(place / "warehouse.duckdb"), read_duckdb_file, trace_of_files
     ),
@@ -241,3 +284,21 @@ def prepared(store: Store, place: Path) -> Sink:
     sink = store.make(place)
     sink.prepare(step=STEP, timezone=ZONE, settle_after=SETTLE_AFTER)
     return sink
+
+
+def at(point: int) -> int:
+    """The instant of a point, counted from January 2026."""
+    return JANUARY + point * STEP
+
+
+def put(
+    sink: Sink,
+    rows: list[tuple[str, int, int]] | list[tuple[str, int, int, str]],
+    entries: list[Entry] | None = None,
+    *,
+    loaded_at: datetime = LOADED_AT,
+    run_id: str = RUN,
+) -> Receipt:
+    """Upsert the rows; without entries with one that covers them, a domain."""
+    given = covering(rows) if entries is None else entries
+    return sink.upsert(frame(rows), given, loaded_at=loaded_at, run_id=run_id)

@@ -14,7 +14,7 @@ from livetraffic.table import LOAD_LEDGER, TRAFFIC, TRAFFIC_REVISIONS, Table
 from livetraffic.window import Window
 from load.arrow import schema
 from load.months import STAMPS
-from load.sink import MonthTotals
+from load.sink import MonthTotals, Sink
 from load.warehouse_file import Made
 from tests.contract.stores import (
     JANUARY,
@@ -27,9 +27,11 @@ from tests.contract.stores import (
     ZONE,
     Contents,
     Store,
+    at,
     covering,
     entry,
     frame,
+    put,
 )
 
 A, B, Z = "a.example.com", "b.example.com", "例.example.com"
@@ -136,7 +138,7 @@ def test_months_are_counted_summed_and_dated_exactly(sink: Any, trace: Trace) ->
     }
     assert list(sink.months(TRAFFIC)) == ["2026-01", "2026-02"]
     assert sink.months(TRAFFIC_REVISIONS) == {
-        "2026-03": MonthTotals(1, (5, 9), (FEBRUARY * MICRO, stamp(LATER)))
+        "2026-03": MonthTotals(1, (5, 9), (FEBRUARY * MICRO, stamp(LATER), stamp(LOADED_AT)))
     }
     ledger = sink.months(LOAD_LEDGER)
     assert {month: totals.rows for month, totals in ledger.items()} == {"2026-02": 3, "2026-03": 1}
@@ -214,9 +216,12 @@ def test_entries_that_are_equal_stay_as_many_as_they_are(sink: Any, contents: Re
 
 def test_a_month_of_revisions_is_replaced(sink: Any, contents: Reader) -> None:
     filled(sink)
-    rows = [(A, JANUARY * MICRO, stamp(LATER) + number, 1, 2, "run") for number in range(3)]
+    old = (None, 7, None)  # null where an older version wrote the row
+    rows = [(A, JANUARY * MICRO, stamp(LATER) + n, 1, 2, old[n], "run") for n in range(3)]
     sink.replace_month(TRAFFIC_REVISIONS, "2026-03", iter([batch(TRAFFIC_REVISIONS, rows)]))
     assert contents().revisions == [(A, JANUARY, *row[2:]) for row in rows]
+    assert listed(sink.read_month(TRAFFIC_REVISIONS, "2026-03")) == rows
+    assert sink.months(TRAFFIC_REVISIONS)["2026-03"].newest[2] == 7
 
 
 def test_a_month_cannot_be_emptied(sink: Any, contents: Reader) -> None:
@@ -249,7 +254,7 @@ def test_what_was_moved_in_can_be_loaded_over(sink: Any, contents: Reader) -> No
         (TRAFFIC, [traffic(B, JANUARY, 1), traffic(A, JANUARY, 1)]),
         (TRAFFIC, [traffic(A, JANUARY + STEP, 1), traffic(A, JANUARY, 1)]),
         (LOAD_LEDGER, [in_micros(entry(A, JANUARY, FEBRUARY))]),
-        (TRAFFIC_REVISIONS, [(A, JANUARY * MICRO, FEBRUARY * MICRO, 1, 2, "run")]),
+        (TRAFFIC_REVISIONS, [(A, JANUARY * MICRO, FEBRUARY * MICRO, 1, 2, None, "run")]),
     ],
     ids=["later", "earlier", "twice", "domains", "times", "entry", "revision"],
 )
@@ -311,3 +316,12 @@ def test_a_large_month_comes_in_pieces(sink: Any) -> None:
     assert max(piece.num_rows for piece in batches) <= 131_072
     assert pa.Table.from_batches(batches).equals(pa.Table.from_batches([batch(TRAFFIC, rows)]))
     assert sink.months(TRAFFIC)["2026-01"].rows == len(rows)
+
+
+def test_a_month_that_is_removed_leaves_the_others(sink: Sink, contents: Reader) -> None:
+    put(sink, [(A, at(0), 1), (A, at(32 * 288), 2)])
+    sink.remove_month(TRAFFIC, "2026-01")
+    assert contents().values == {(A, at(32 * 288)): 2}
+    sink.remove_month(TRAFFIC, "2026-02")
+    assert contents().values == {}
+    assert sink.months(TRAFFIC) == {}

@@ -1,5 +1,6 @@
 """Several processes on one warehouse: nothing is lost, doubled or torn, whoever is killed."""
 
+import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,12 +10,16 @@ from pathlib import Path
 import pytest
 
 from load.sink import Sink
+from tests.contract import processes
 from tests.contract.stores import STEP, Contents, Store, prepared
-from tests.contract.workers import DOMAINS, POINTS, START, value_of
+from tests.contract.workers import CROSSING, DOMAINS, POINTS, START, value_of
+from tests.figures import KILLS as FULL_KILLS
+from tests.figures import Figures, long_form
 
 Reader = Callable[[], Contents]
-WRITERS, COMMITS = 3, 12
-KILLS = 12
+WRITERS, COMMITS = (8, 25) if long_form() else (3, 12)
+KILLS = FULL_KILLS if long_form() else 12
+COMMITS_SEEN = 12
 PYTHON = [sys.executable, "-m", "tests.contract.workers"]
 
 
@@ -22,6 +27,7 @@ PYTHON = [sys.executable, "-m", "tests.contract.workers"]
 def worker(root: Path, *job: object) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [*PYTHON, *map(str, job)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -44,16 +50,10 @@ def root(request: pytest.FixtureRequest) -> Path:
 
 
 def test_writers_over_the_same_windows_lose_nothing_and_double_nothing(
-    sink: Sink, contents: Reader, name: str, place: Path, root: Path
+    sink: Sink, contents: Reader, name: str, place: Path, figures: Figures
 ) -> None:
-    processes = [
-        subprocess.Popen(
-            [*PYTHON, "write", name, place, str(i), str(COMMITS)],
-            cwd=root,
-        )
-        for i in range(WRITERS)
-    ]
-    assert [process.wait(100) for process in processes] == [0] * WRITERS
+    writers = [processes.Worker("write", name, place, i, COMMITS) for i in range(WRITERS)]
+    assert [writer.ended() for writer in writers] == [0] * WRITERS
     found = contents()
     written = {
         first + point
@@ -72,59 +72,82 @@ def test_writers_over_the_same_windows_lose_nothing_and_double_nothing(
         for i in range(WRITERS)
         for commit in range(COMMITS)
     )
+    figures("writers", f"{WRITERS} processes over the same windows", WRITERS * COMMITS, sink=name)
 
 
 def test_rows_revisions_and_ledger_agree_after_every_kill(
-    store: Store, contents: Reader, name: str, place: Path, root: Path
+    store: Store, contents: Reader, name: str, place: Path, root: Path, figures: Figures
 ) -> None:
-    """One accumulating warehouse, killed again and again at whatever moment it is."""
+    """One accumulating warehouse, killed again and again at whatever moment it is.
+
+    A reader in another process looks on all the time and must only ever see whole commits.
+    """
     prepared(store, place)
-    for kill in range(KILLS):
-        with worker(root, "generations", name, place) as process:
-            assert process.stdout is not None
-            for _ in range(1 + kill % 3):
-                said = int(process.stdout.readline())
-        prepared(store, place)
-        found = contents()
-        done = len(found.ledger) // len(DOMAINS)
-        assert done >= said
-        assert found.values == {
-            (domain, START + point * STEP): done for domain in DOMAINS for point in range(POINTS)
-        }
-        assert len(found.revisions) == (done - 1) * POINTS * len(DOMAINS)
-        assert sorted(row.run_id for row in found.ledger) == sorted(
-            f"run-{generation}" for generation in range(1, done + 1) for _ in DOMAINS
-        )
+    chance = random.Random(name)
+    with worker(root, "forks", name, place) as mother, worker(root, "watch", name, place) as reader:
+        for kill in range(KILLS):
+            said = _killed_after(mother, chance.uniform(0, 0.05), commits=kill % 3)
+            prepared(store, place)
+            _check_generations(contents(), said)
+        looks = _ended(reader)
+    figures("random kills", "a growing warehouse", KILLS, sink=name)
+    assert looks > 0
+
+
+def _killed_after(mother: "subprocess.Popen[str]", seconds: float, *, commits: int) -> int:
+    """Let the mother fork a writer and kill it; how many commits it had reported by then."""
+    assert mother.stdin is not None
+    assert mother.stdout is not None
+    mother.stdin.write(f"{commits} {seconds}\n")
+    mother.stdin.flush()
+    return int(mother.stdout.readline())
+
+
+def _ended(reader: "subprocess.Popen[str]") -> int:
+    """How often the reader has looked, once it was told to end; it fails where a commit was torn."""
+    told, complaint = reader.communicate("end\n", 120)
+    assert reader.returncode == 0, complaint
+    return int(told)
+
+
+def _check_generations(found: Contents, said: int) -> None:
+    done = len(found.ledger) // len(DOMAINS)
+    assert done >= said
+    assert set(found.values.values()) <= {done}
+    assert len(found.values) == (len(CROSSING) * len(DOMAINS) if done else 0)
+    assert len(found.revisions) == max(done - 1, 0) * len(CROSSING) * len(DOMAINS)
+    assert sorted(row.run_id for row in found.ledger) == sorted(
+        f"run-{generation}" for generation in range(1, done + 1) for _ in DOMAINS
+    )
 
 
 def test_ledger_and_domains_can_be_read_while_another_process_writes(
-    store: Store, name: str, place: Path, root: Path
+    store: Store, name: str, place: Path
 ) -> None:
     prepared(store, place)
     reader = store.make(place)
-    with worker(root, "generations", name, place) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        counts = []
-        for _ in range(100):
+    with processes.worker("generations", name, place) as process:
+        assert process.hear()
+        counts: list[int] = []
+        while len(set(counts)) < COMMITS_SEEN:
+            assert process.lives, "the writer goes on"
             entries = reader.ledger()
             assert len(entries) % len(DOMAINS) == 0
             counts.append(len(entries))
             assert reader.domains() == []
     assert counts == sorted(counts)
-    assert counts[-1] > counts[0] > 0
+    assert counts[0] > 0
 
 
 def test_the_calendar_can_be_read_while_another_process_writes_it(
-    sink: Sink, contents: Reader, name: str, place: Path, root: Path
+    sink: Sink, contents: Reader, name: str, place: Path
 ) -> None:
     sink.extend_calendar(START, START + STEP)
     count = len(contents().calendar)
     ages = set()
-    with worker(root, "settle", name, place) as process:
-        assert process.stdout is not None
-        for _ in range(20):
-            process.stdout.readline()
+    with processes.worker("settle", name, place) as process:
+        for _ in range(8):
+            assert process.hear()
             rows = contents().calendar
             assert len(rows) == count
             (age,) = {row[7] - row[0] - STEP for row in rows}

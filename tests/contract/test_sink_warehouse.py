@@ -1,9 +1,5 @@
 """What surrounds the rows: the warehouse itself, calendar, domains, ledger and run lock."""
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from datetime import date, datetime
@@ -13,8 +9,9 @@ import pytest
 
 from livetraffic.domain import Domain
 from livetraffic.errors import ConfigError, Locked, SinkError, WarehouseMismatch
-from livetraffic.window import DAY, Window
+from livetraffic.window import DAY, HOUR, Window
 from load.sink import Sink
+from tests.contract.processes import worker
 from tests.contract.stores import (
     JANUARY,
     LOADED_AT,
@@ -43,9 +40,9 @@ def domain(name: str, **changes: object) -> Domain:
     return made._replace(**changes)
 
 
-def points(start: str, end: str) -> list[int]:
+def points(start: str, end: str, step: int = STEP) -> list[int]:
     window = Window.between(datetime.fromisoformat(start), datetime.fromisoformat(end))
-    return list(range(window.start, window.end, STEP))
+    return list(range(window.start, window.end, step))
 
 
 # --------------------------------------------------------------------------------------- prepare
@@ -116,7 +113,7 @@ def test_another_age_of_settling_moves_the_calendar(
     assert [row[:7] for row in after] == [row[:7] for row in before]
     assert [row[7] - row[0] for row in before] == [STEP + SETTLE_AFTER] * len(before)
     assert [row[7] - row[0] for row in after] == [STEP + 3600] * len(after)
-    assert contents().settings == (1, STEP, ZONE, 3600)
+    assert contents().settings == (2, STEP, ZONE, 3600)
 
 
 # -------------------------------------------------------------------------------------- calendar
@@ -147,11 +144,15 @@ def test_the_calendar_holds_whole_local_months(sink: Sink, contents: Reader) -> 
     )
 
 
-def test_the_calendar_grows_both_ways_without_gaps_or_doubles(sink: Sink, contents: Reader) -> None:
+def test_the_calendar_grows_both_ways_without_gaps_or_doubles(
+    store: Store, place: Path, contents: Reader
+) -> None:
+    sink = store.make(place)
+    sink.prepare(step=HOUR, timezone=ZONE, settle_after=SETTLE_AFTER)
     sink.extend_calendar(JANUARY + 5 * DAY, JANUARY + 6 * DAY)
     sink.extend_calendar(JANUARY + 100 * DAY, JANUARY + 101 * DAY)
     sink.extend_calendar(JANUARY - 40 * DAY, JANUARY - 39 * DAY)
-    expected = points("2025-11-01T00:00+08:00", "2026-05-01T00:00+08:00")
+    expected = points("2025-11-01T00:00+08:00", "2026-05-01T00:00+08:00", HOUR)
     assert [row[0] for row in contents().calendar] == expected
 
 
@@ -288,32 +289,13 @@ def test_the_run_lock_does_not_stop_the_runs_own_writers(
     assert contents().values == {(A, JANUARY): 1}
 
 
-HOLD = """
-import sys
-from pathlib import Path
-from tests.contract.stores import STORES
-with STORES[sys.argv[1]].make(Path(sys.argv[2])).run_lock(wait=0, holder="the killed one"):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
-
 def test_the_lock_of_a_killed_run_is_free(
-    sink: Sink, store: Store, place: Path, request: pytest.FixtureRequest
+    sink: Sink, place: Path, request: pytest.FixtureRequest
 ) -> None:
-    name = request.node.callspec.params["store"]
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD, name, str(place)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=request.config.rootpath,
-    ) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "held\n"
+    with worker("hold", request.node.callspec.params["store"], place) as child:
+        assert child.hear() == "held"
         with pytest.raises(Locked, match="the killed one"), sink.run_lock(wait=0, holder="x"):
             pytest.fail("two runs hold the warehouse")
-        os.kill(child.pid, signal.SIGKILL)
-        child.wait()
+        child.kill()
         with sink.run_lock(wait=10, holder="the next"):
             pass

@@ -75,14 +75,17 @@ def serving(*answers):
 
 
 class Naps:
-    """A sleeper that only notes; ``stop_at`` is the nap at which the run is asked to stop."""
+    """A sleeper that only notes; ``stop_at`` is the nap at which the run is asked to stop.
+
+    To sleep for no time is the question whether to stop."""
 
     def __init__(self, stop_at=None):
         self.taken = []
         self.stop_at = stop_at
 
     def __call__(self, seconds):
-        self.taken.append(seconds)
+        if seconds:
+            self.taken.append(seconds)
         return self.stop_at is not None and len(self.taken) >= self.stop_at
 
 

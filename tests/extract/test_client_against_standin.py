@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from extract.budget import SqliteBudget, Unmetered
+from extract.budget import Unmetered
+from extract.budget_file import SqliteBudget
 from extract.connect import Place, Surroundings, connect
 from extract.credentials import KeyCredentials, PasswordCredentials, Secret, TokenCredentials
 from extract.exchange import Bounds
@@ -65,7 +66,7 @@ def client(standin, who, *, project=True, budget=None, region=REGION):
         surroundings,
         account="acme",
         budget=budget or Unmetered(sleep=lambda _: False),
-        limits=V1,
+        apis={"v1": V1},
         step=300,
     )
 
@@ -90,7 +91,7 @@ def test_every_kind_of_credentials_reads(standin, kind, project, first):
     api = client(standin, credentials(standin.ready, kind), project=project)
     assert operations(standin) == []
     listed = api.list_domains()
-    answer = api.traffic(DOMAIN, WINDOW)
+    answer = api.statistics("v1").traffic(DOMAIN, WINDOW)
     assert operations(standin) == [*first, "domains", "traffic"]
     assert [item.domain for item in listed] == sorted(standin.domains())
     assert api.project_id == standin.ready["project_id"]
@@ -106,7 +107,7 @@ def test_wrong_credentials_send_one_request_from_eight_threads(standin, kind):
     wrong = dict.fromkeys(("token", "sk", "password"), "wrong-secret")
     api = client(standin, credentials(standin.ready | wrong, kind))
     with ThreadPoolExecutor(8) as pool:
-        tasks = [pool.submit(api.traffic, DOMAIN, WINDOW) for _ in range(24)]
+        tasks = [pool.submit(api.statistics("v1").traffic, DOMAIN, WINDOW) for _ in range(24)]
     assert {type(task.exception()) for task in tasks} == {CredentialsError}
     assert len(standin.requests()) == 1
     assert all("wrong-secret" not in repr(task.exception()) for task in tasks)
@@ -115,10 +116,10 @@ def test_wrong_credentials_send_one_request_from_eight_threads(standin, kind):
 def test_tokens_that_are_revoked_mid_run_are_renewed_once_for_all_threads(standin):
     """Eight requests fail together, one token is fetched."""
     api = client(standin, credentials(standin.ready, "password"))
-    api.traffic(DOMAIN, WINDOW)
+    api.statistics("v1").traffic(DOMAIN, WINDOW)
     standin.faults([{"kind": "revoke_tokens", "times": 1}])
     with ThreadPoolExecutor(8) as pool:
-        tasks = [pool.submit(api.traffic, DOMAIN, WINDOW) for _ in range(16)]
+        tasks = [pool.submit(api.statistics("v1").traffic, DOMAIN, WINDOW) for _ in range(16)]
     assert [task.exception() for task in tasks] == [None] * 16
     assert operations(standin).count("tokens") == 2
 
@@ -128,7 +129,9 @@ def test_an_unknown_domain_is_known_as_such(standin, mode):
     """Both answers are plausible."""
     standin.switches(unknown_domain=mode)
     with pytest.raises(UnknownDomain):
-        client(standin, credentials(standin.ready, "token")).traffic("nobody.example.com", WINDOW)
+        client(standin, credentials(standin.ready, "token")).statistics("v1").traffic(
+            "nobody.example.com", WINDOW
+        )
 
 
 FAULTS = [
@@ -177,7 +180,7 @@ def test_every_fault_of_the_stand_in_ends_as_the_design_says(standin, fault, out
     """Stored values are true ones, whatever is done to the answer."""
     standin.faults([{"operation": "traffic", **fault}])
     result = read_slice(
-        client(standin, credentials(standin.ready, "token")),
+        client(standin, credentials(standin.ready, "token")).statistics("v1"),
         DOMAIN,
         WINDOW,
         expected=WINDOW,
@@ -192,8 +195,8 @@ def test_every_fault_of_the_stand_in_ends_as_the_design_says(standin, fault, out
     assert states == {"full": {"read"}, "hole": {"read", "partial"}, "failed": {"failed"}}[outcome]
     if fault["kind"] != "huge_values":
         truth = standin.truth(DOMAIN, from_seconds(WINDOW.start), from_seconds(WINDOW.end))
-        stamps = [stamp.to_pydatetime() for stamp in result.frame["timestamp"]]
-        stored = dict(zip(stamps, result.frame["traffic_bytes"].tolist(), strict=True))
+        stamps = [from_seconds(at) for at in result.points.seconds.tolist()]
+        stored = dict(zip(stamps, result.points.traffic.tolist(), strict=True))
         assert stored.items() <= truth.items()
         assert (len(stored) == len(truth)) == (outcome == "full")
 
@@ -213,12 +216,12 @@ def test_the_quota_is_used_and_never_exceeded(tmp_path):
     with Standin(now=NOW, requests_per_minute=quota, plain=True) as standin:
         standin.world.quota._clock = lambda: (time.monotonic() - origin) * pace
         api = client(standin, credentials(standin.ready, "token"), budget=budget)
-        api.limits = dataclasses.replace(V1, requests_per_minute=quota)
+        api.statistics("v1").limits = dataclasses.replace(V1, requests_per_minute=quota)
         name = standin.domains("pull")[0]
         small = Window(END - 3600, END)
         count = quota * 4 + quota // 2
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda _: api.traffic(name, small), range(count)))
+            list(pool.map(lambda _: api.statistics("v1").traffic(name, small), range(count)))
         took_s = (time.monotonic() - origin) * pace
         statuses = {entry["status"] for entry in standin.requests("traffic")}
     assert statuses == {200}
@@ -247,7 +250,7 @@ def test_a_place_that_cannot_be_reached_is_a_setting_that_lacks(kind, place, wor
     surroundings = Surroundings(lambda: NOW, lambda: NOW, lambda _: False, time.monotonic)
     budget = Unmetered(sleep=lambda _: False)
     with pytest.raises(ConfigError) as caught:
-        connect(who, place, surroundings, account="a", budget=budget, limits=V1, step=300)
+        connect(who, place, surroundings, account="a", budget=budget, apis={"v1": V1}, step=300)
     assert words in caught.value.remedy
 
 
@@ -260,7 +263,7 @@ def test_a_region_alone_is_enough():
         surroundings,
         account="a",
         budget=Unmetered(sleep=lambda _: False),
-        limits=V1,
+        apis={"v1": V1},
         step=300,
     )
     assert api.transport.host == "live.cn-north-4.myhuaweicloud.com"
@@ -290,8 +293,10 @@ def test_simulated_years_are_read_with_a_moved_clock(standin):
     later = NOW + timedelta(days=400)
     standin.set_clock(later)
     end = to_seconds(later) - 2 * DAY
-    answer = client(standin, credentials(standin.ready, "keys")).traffic(
-        DOMAIN, Window(end - DAY, end)
+    answer = (
+        client(standin, credentials(standin.ready, "keys"))
+        .statistics("v1")
+        .traffic(DOMAIN, Window(end - DAY, end))
     )
     assert answer.fetched_at == later
     assert len(answer.parsed.frame) == 288

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from extract.frames import EMPTY, parse
+from extract.frames import frame_of, parse
 from livetraffic.errors import ContractError
 from livetraffic.window import Window, from_seconds, instant_text
 
@@ -41,10 +41,10 @@ def stored(parsed):
 
 
 DTYPES = {
-    "domain": "str",
+    "domain": "category",
     "timestamp": "datetime64[us, UTC]",
     "traffic_bytes": "int64",
-    "source": "str",
+    "source": "category",
 }
 
 
@@ -59,8 +59,8 @@ def test_a_frame_has_the_dtypes_of_the_table(points):
 
 def test_the_empty_frame_has_them_too():
     """For whoever has nothing to write."""
-    assert len(EMPTY) == 0
-    assert EMPTY.dtypes.astype(str).to_dict() == DTYPES
+    assert len(frame_of([])) == 0
+    assert frame_of([]).dtypes.astype(str).to_dict() == DTYPES
 
 
 def test_a_clean_answer_is_stored_as_it_is():
@@ -69,7 +69,7 @@ def test_a_clean_answer_is_stored_as_it_is():
     assert stored(parsed) == {0: 5, 1: 0, 2: 2**63 - 1}
     assert (parsed.total, parsed.listed, parsed.cut, parsed.has_zero) == (3, 3, False, True)
     assert parsed.notes == ()
-    assert parsed.seconds.tolist() == [START, START + STEP, START + 2 * STEP]
+    assert parsed.points.seconds.tolist() == [START, START + STEP, START + 2 * STEP]
 
 
 def test_equal_duplicates_are_one():

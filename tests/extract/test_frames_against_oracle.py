@@ -112,7 +112,7 @@ def test_the_frame_is_what_the_oracle_says(points, total):
     except ContractError:
         assert expected is ContractError
         return
-    seconds = parsed.seconds.tolist()
+    seconds = parsed.points.seconds.tolist()
     assert dict(zip(seconds, parsed.frame["traffic_bytes"].tolist(), strict=True)) == expected
     assert seconds == sorted(set(seconds))
     assert all(WINDOW.start <= at < WINDOW.end and at % STEP == 0 for at in seconds)

@@ -23,7 +23,7 @@ def client(wire, **changes):
         "project_id": "p-1",
         "region": "cn-north-4",
         "account": "acme",
-        "limits": V1,
+        "apis": {"v1": V1},
         "step": STEP,
         "clock": lambda: NOW,
     }
@@ -43,7 +43,7 @@ def listing(*rows, **fields):
 def test_traffic_asks_for_one_domain_with_both_times_and_minutes():
     """Every other form of the question silently means something else."""
     with serving(traffic((WINDOW.start, 5))) as wire:
-        answer = client(wire).traffic(DOMAIN, WINDOW)
+        answer = client(wire).statistics("v1").traffic(DOMAIN, WINDOW)
     assert wire.requests[0][1] == (
         "/v1/p-1/stream/traffic?domain=play.example.com"
         "&start_time=2026-05-31T12%3A00%3A00Z&end_time=2026-06-01T12%3A00%3A00Z&step=5"
@@ -58,7 +58,7 @@ def test_the_step_goes_out_in_minutes(step, minutes):
     """Seconds would be refused, or be five hours."""
     end = floor(END, DAY)
     with serving(traffic()) as wire:
-        client(wire, step=step).traffic(DOMAIN, Window(end - DAY, end))
+        client(wire, step=step).statistics("v1").traffic(DOMAIN, Window(end - DAY, end))
     assert wire.requests[0][1].endswith(f"&step={minutes}")
 
 
@@ -76,7 +76,7 @@ def test_the_step_goes_out_in_minutes(step, minutes):
 def test_a_question_that_must_not_be_asked_is_not_sent(domain, window):
     """An empty domain would be the tenant's total."""
     with serving(traffic()) as wire, pytest.raises(ValueError):
-        client(wire).traffic(domain, window)
+        client(wire).statistics("v1").traffic(domain, window)
     assert wire.requests == []
 
 
@@ -88,7 +88,7 @@ def test_a_question_that_must_not_be_asked_is_not_sent(domain, window):
 def test_a_question_at_the_limit_is_sent(window):
     """Thirty days are allowed."""
     with serving(traffic()) as wire:
-        client(wire).traffic(DOMAIN, window)
+        client(wire).statistics("v1").traffic(DOMAIN, window)
     assert len(wire.requests) == 1
 
 
@@ -106,7 +106,7 @@ def test_a_step_that_the_source_has_not_is_a_mistake():
 def test_an_unknown_domain_is_said_with_both_possibilities(answer):
     """Our windows keep every rule that is known, so it is the domain or a rule that is not."""
     with serving(answer) as wire, pytest.raises(UnknownDomain) as caught:
-        client(wire).traffic(DOMAIN, WINDOW)
+        client(wire).statistics("v1").traffic(DOMAIN, WINDOW)
     assert DOMAIN in caught.value.message
     assert "rule" in caught.value.message
     assert caught.value.request_id == "r-1"
@@ -116,7 +116,7 @@ def test_a_window_that_expired_while_it_waited_is_no_unknown_domain():
     """Or a deleted domain would be noted where there is none."""
     edge = Window(END - 90 * DAY + STEP, END - 60 * DAY)
     with serving((400, {}, error("LIVE.100011001"))) as wire, pytest.raises(Refused) as caught:
-        client(wire).traffic(DOMAIN, edge)
+        client(wire).statistics("v1").traffic(DOMAIN, edge)
     assert type(caught.value) is Refused
     assert "retention" in caught.value.message
 
@@ -124,7 +124,7 @@ def test_a_window_that_expired_while_it_waited_is_no_unknown_domain():
 def test_another_refusal_stays_what_it_is():
     """Only two codes can mean the domain."""
     with serving((404, {}, error("APIGW.0101"))) as wire, pytest.raises(Refused) as caught:
-        client(wire).traffic(DOMAIN, WINDOW)
+        client(wire).statistics("v1").traffic(DOMAIN, WINDOW)
     assert type(caught.value) is Refused
 
 
@@ -132,7 +132,7 @@ def test_another_refusal_stays_what_it_is():
 def test_a_split_request_is_tried_once(single, attempts):
     """Its parent has used up the retries."""
     with serving((503, {}, b"")) as wire, pytest.raises(Unavailable):
-        client(wire).traffic(DOMAIN, WINDOW, single_attempt=single)
+        client(wire).statistics("v1").traffic(DOMAIN, WINDOW, single_attempt=single)
     assert len(wire.requests) == attempts
 
 
@@ -142,7 +142,7 @@ def test_an_answer_that_is_none_is_kept_and_named(tmp_path):
     keep = Quarantine(tmp_path / "quarantine", clock=lambda: NOW)
     answer = (200, {"X-Request-Id": "r-7"}, wire_body)
     with serving(answer) as wire, pytest.raises(ContractError, match="kept in") as caught:
-        client(wire, quarantine=keep).traffic(DOMAIN, WINDOW)
+        client(wire, quarantine=keep).statistics("v1").traffic(DOMAIN, WINDOW)
     (body,) = (tmp_path / "quarantine").glob("*.body")
     facts = json.loads(body.with_suffix(".json").read_text())
     assert str(body) in str(caught.value)
@@ -158,8 +158,8 @@ def test_unknown_fields_are_named_once(caplog):
     with serving((200, {}, body)) as wire:
         api = client(wire)
         for _ in range(3):
-            api.traffic(DOMAIN, WINDOW)
-    named = [record for record in caplog.records if record.name == "extract.live_api"]
+            api.statistics("v1").traffic(DOMAIN, WINDOW)
+    named = [record for record in caplog.records if record.name == "extract.statistics"]
     assert [record.fields for record in named] == [["unit"]]
 
 
@@ -169,7 +169,7 @@ def test_the_project_is_looked_up_on_first_use():
     with serving(traffic()) as wire:
         api = client(wire, project_id=lambda: asked.append(1) or "p-2")
         assert asked == []
-        api.traffic(DOMAIN, WINDOW)
+        api.statistics("v1").traffic(DOMAIN, WINDOW)
         assert api.project_id == "p-2"
     assert asked == [1]
     assert wire.requests[0][1].startswith("/v1/p-2/")
@@ -180,7 +180,7 @@ def test_requests_are_counted_by_what_they_are_for():
     with serving(listing(), (503, {}, b""), traffic()) as wire:
         api = client(wire)
         api.list_domains()
-        api.traffic(DOMAIN, WINDOW)
+        api.statistics("v1").traffic(DOMAIN, WINDOW)
     assert api.requests_sent == 2
 
 
@@ -271,10 +271,10 @@ def test_the_clock_may_be_simulated():
             project_id="p",
             region="",
             account="a",
-            limits=V1,
+            apis={"v1": V1},
             step=STEP,
             clock=lambda: then,
         )
-        answer = api.traffic(DOMAIN, Window(end - HOUR, end))
+        answer = api.statistics("v1").traffic(DOMAIN, Window(end - HOUR, end))
     assert answer.fetched_at == then == api.now()
     assert api.clock_skew_s == 0

@@ -40,8 +40,8 @@ def test_a_large_body_is_cut_and_its_size_noted(folder):
 def test_the_oldest_make_room(folder):
     """The folder is bounded; the newest always stays."""
     times = iter(NOW + timedelta(seconds=n) for n in range(9))
-    keep = Quarantine(folder, clock=lambda: next(times), total_bytes=25)
-    paths = [keep(bytes([n]) * 10, {}) for n in range(5)]
+    keep = Quarantine(folder, clock=lambda: next(times), total_bytes=600)
+    paths = [keep(bytes([n]) * 100, {}) for n in range(5)]
     assert sorted(map(str, folder.glob("*.body"))) == paths[3:]
     assert len(list(folder.glob("*.json"))) == 2
 

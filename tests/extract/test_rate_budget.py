@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extract.budget import SqliteBudget, Unmetered
+from extract.budget import Unmetered
+from extract.budget_file import SqliteBudget
 from livetraffic.errors import SinkError, Stopped
 
 
@@ -303,11 +304,11 @@ def test_a_forked_process_opens_its_own_connection(tmp_path, time):
     """SQLite connections must not cross a fork."""
     budget = SqliteBudget(tmp_path / "rate.sqlite", clock=time, sleep=time.sleep)
     send(budget, 3)
-    before = budget._connection
+    before = budget._windows._connection
     child = os.fork()
     if child == 0:
         send(budget, 3)
-        os._exit(0 if time.naps == [] and budget._connection is not before else 1)
+        os._exit(0 if time.naps == [] and budget._windows._connection is not before else 1)
     assert os.waitpid(child, 0)[1] == 0
     sends(budget, time, 1, 3)
     assert time.naps == []

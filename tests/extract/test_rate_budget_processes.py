@@ -9,14 +9,14 @@ import time
 
 import pytest
 
-from extract.budget import SqliteBudget
+from extract.budget_file import SqliteBudget
 
 WINDOW_S = 0.5
 QUOTA = 10
 
 WORKER = f"""
 import sys, threading, time
-from extract.budget import SqliteBudget
+from extract.budget_file import SqliteBudget
 path, seconds, out = sys.argv[1], float(sys.argv[2]), open(sys.argv[3], "w", buffering=1)
 stop = threading.Event()
 budget = SqliteBudget(path, clock=time.time, sleep=stop.wait, window_s={WINDOW_S})

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extract.frames import Parsed, frame_of
+from extract.frames import Parsed, Points
 from extract.live_api import Answer
 from extract.slices import Stamp, read_slice
 from livetraffic.errors import ContractError, Refused, Throttled, Unavailable, Unreachable
@@ -51,7 +51,7 @@ class Dice:
             st.lists(st.integers(0, 9), min_size=len(present), max_size=len(present))
         )
         parsed = Parsed(
-            frame_of(domain, seconds, np.array(values, dtype=np.int64), "v1"),
+            Points(domain, "v1", seconds, np.array(values, dtype=np.int64)),
             total=len(present) + self.draw(st.sampled_from([0, 0, 1])),
             listed=len(present),
             has_zero=0 in values,
@@ -91,9 +91,9 @@ def test_the_entries_tell_the_whole_window_once(data):
     assert sum(window.seconds for window in windows) == WINDOW.seconds
     assert [window.start for window in windows] == sorted(window.start for window in windows)
 
-    stamps = result.frame["timestamp"].to_numpy(dtype="datetime64[s]").astype(np.int64)
+    stamps = result.points.seconds
     assert (np.diff(stamps) > 0).all()
-    values = dict(zip(stamps.tolist(), result.frame["traffic_bytes"].tolist(), strict=True))
+    values = dict(zip(stamps.tolist(), result.points.traffic.tolist(), strict=True))
     for entry in result.entries:
         inside = [at for at in values if entry.window_start <= at < entry.window_end]
         assert entry.points == len(inside)

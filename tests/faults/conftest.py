@@ -5,14 +5,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 
 @pytest.fixture(scope="session")
-def kill_at_every_step(request: pytest.FixtureRequest) -> Iterator[Callable[..., int]]:
-    """``tests.faults.killing.kill_at_every_step`` in a process that may fork."""
+def _killer(request: pytest.FixtureRequest) -> Iterator[Callable[..., int]]:
+    """Gives orders to ``tests.faults.killing``, a process that may fork."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.faults.killing"],
         stdin=subprocess.PIPE,
@@ -24,13 +23,27 @@ def kill_at_every_step(request: pytest.FixtureRequest) -> Iterator[Callable[...,
         assert process.stdout is not None
         orders, answers = process.stdin, process.stdout
 
-        def order(base: Path, out: Path, **more: str) -> int:
-            orders.write(json.dumps({"base": str(base), "out": str(out), **more}) + "\n")
+        def order(**given: object) -> int:
+            orders.write(json.dumps(given, default=str) + "\n")
             orders.flush()
             return int(answers.readline())
 
         yield order
         orders.close()
+
+
+@pytest.fixture(scope="session")
+def kill_at_every_step(_killer: Callable[..., int]) -> Callable[..., int]:
+    """``tests.faults.killing.kill_at_every_step``."""
+    return lambda base, out, **more: _killer(base=base, out=out, **more)
+
+
+@pytest.fixture(scope="session")
+def kill_at(_killer: Callable[..., int]) -> Callable[..., int]:
+    """``tests.faults.killing.kill_at``."""
+    return lambda place, store, scenario, step: _killer(
+        place=place, store=store, scenario=scenario, step=step
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from load.parquet import ParquetSink
 from load.transfer import Place, Transfer, transfer
+from tests.faults import scenarios
 
 TARGET = "copy"
 
@@ -23,7 +23,7 @@ class Silent:
 
 def copy(root: Path) -> Transfer:
     """Copy the warehouse, or what is left of it to be copied."""
-    old, new = ParquetSink(root), ParquetSink(root / TARGET)
+    old, new = scenarios.opened(root), scenarios.opened(root / TARGET)
     with (
         old.run_lock(wait=0, holder="copy"),
         new.run_lock(wait=0, holder="copy"),

@@ -5,16 +5,20 @@ resumed run does: what the ledger holds already is not written again.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from livetraffic.domain import Domain
 from livetraffic.ledger import Entry
+from livetraffic.reconciliation import Reconciliation
 from livetraffic.window import DAY
-from load.parquet import ParquetSink
-from tests.contract.stores import LOADED_AT, SENT, SETTLE_AFTER, ZONE, entry, frame
+from load.parquet.sink import ParquetSink
+from tests.contract.stores import LOADED_AT, SENT, SETTLE_AFTER, STORES, ZONE, entry, frame
 
+opened: Callable[[Path], Any] = ParquetSink
+"""The kind of store; ``using`` changes it."""
 STEP = DAY
 # Around the end of January 2026: every batch touches two months.
 FIRST = 1_769_904_000 - 8 * STEP
@@ -31,16 +35,27 @@ def rows(first: int, last: int, value: int) -> Rows:
     ]
 
 
+@contextmanager
+def using(store: str) -> Iterator[None]:
+    """The scenarios in another kind of store."""
+    global opened
+    before, opened = opened, STORES[store].make
+    try:
+        yield
+    finally:
+        opened = before
+
+
 def create(root: Path) -> None:
     """A new warehouse with its calendar."""
-    sink = ParquetSink(root)
+    sink = opened(root)
     sink.prepare(step=STEP, timezone=ZONE, settle_after=SETTLE_AFTER)
     sink.extend_calendar(FIRST, FIRST + 1)
 
 
 def name_domains(root: Path) -> None:
     """The domain list."""
-    ParquetSink(root).put_domains(
+    opened(root).put_domains(
         Domain(name, "pull", "on", "", "", None, "acc", "proj", "r", 1, 2) for name in DOMAINS
     )
 
@@ -67,9 +82,28 @@ def note(root: Path) -> None:
     _upsert(root, [], 4, given)
 
 
+def check(root: Path) -> None:
+    """What checks against the source found, in two months."""
+    sink = opened(root)
+    if not sink.reconciliations():
+        sink.put_reconciliations(
+            [
+                Reconciliation(
+                    at, "run-5", "domain", DOMAINS[0], FIRST, at, "v1", "acc", 5, 7, 2, 0, "differs"
+                )
+                for at in (FIRST + DAY, FIRST + 30 * DAY)
+            ]
+        )
+
+
 def settle_later(root: Path) -> None:
     """Another age of settling: warehouse.json and calendar in one commit."""
-    ParquetSink(root).prepare(step=STEP, timezone=ZONE, settle_after=2 * SETTLE_AFTER)
+    opened(root).prepare(step=STEP, timezone=ZONE, settle_after=2 * SETTLE_AFTER)
+
+
+def move_forward(root: Path) -> None:
+    """A warehouse of format version 1 (``tests.contract.version_1``) becomes one of today."""
+    opened(root).prepare(step=300, timezone=ZONE, settle_after=SETTLE_AFTER)
 
 
 SCENARIOS: dict[str, Callable[[Path], None]] = {
@@ -77,6 +111,7 @@ SCENARIOS: dict[str, Callable[[Path], None]] = {
     "name_domains": name_domains,
     "first_load": first_load,
     "overlap": overlap,
+    "check": check,
     "revise": revise,
     "note": note,
     "settle_later": settle_later,
@@ -94,7 +129,7 @@ def before(name: str, root: Path) -> None:
 def _upsert(root: Path, given: Rows, number: int, entries: list[Entry] | None = None) -> None:
     sent = SENT + number * 1_000_000
     wanted = _covering(given, fetched_at=sent, run_id=f"run-{number}")
-    sink = ParquetSink(root)
+    sink = opened(root)
     held = set(sink.ledger())
     missing = [row for row in (wanted if entries is None else entries) if row not in held]
     domains = {row.domain for row in missing}
@@ -110,7 +145,7 @@ def _covering(given: Rows, **changes: Any) -> list[Entry]:
 
 def endless(root: Path) -> Iterator[Any]:
     """Batch after batch, for a process that will be killed; each says what it has committed."""
-    number = len({row.run_id for row in ParquetSink(root).ledger()}) + 10
+    number = len({row.run_id for row in opened(root).ledger()}) + 10
     while True:
         _upsert(root, rows(number % 5, number % 5 + 8, number // 3), number)
         yield number

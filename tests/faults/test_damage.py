@@ -11,13 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from livetraffic.errors import ConfigError, LiveTrafficError, SinkError
+from livetraffic.reconciliation import Reconciliation
 from livetraffic.window import DAY
-from load.parquet import ParquetSink
+from load.parquet.sink import ParquetSink
 from tests.contract.stores import SETTLE_AFTER, ZONE, trace_of_files
 from tests.faults.scenarios import FIRST, SCENARIOS, STEP, before
 
 TRAFFIC = "traffic/month=2026-01/data.parquet"
 LEDGER = "load_ledger/month=2026-02/data.parquet"
+RECONCILIATIONS = "reconciliations/month=2026-02/data.parquet"
 REVISIONS = "traffic_revisions/month=2026-03/data.parquet"
 
 
@@ -31,6 +33,15 @@ def read_ledger(root: Path) -> None:
 
 def read_domains(root: Path) -> None:
     ParquetSink(root).domains()
+
+
+def read_reconciliations(root: Path) -> None:
+    ParquetSink(root).reconciliations()
+
+
+def put_reconciliation(root: Path) -> None:
+    row = (FIRST + 30 * DAY, "run", "tenant", "*", FIRST, FIRST + DAY, "v1", "acc", 1, 1, 0, 0)
+    ParquetSink(root).put_reconciliations([Reconciliation(*row, "agrees")])
 
 
 def extend_calendar(root: Path) -> None:
@@ -70,6 +81,8 @@ READERS: list[tuple[str, Callable[[Path], None]]] = [
     (LEDGER, SCENARIOS["revise"]),
     (LEDGER, read_ledger),
     ("domains.parquet", read_domains),
+    (RECONCILIATIONS, read_reconciliations),
+    (RECONCILIATIONS, put_reconciliation),
     ("calendar.parquet", extend_calendar),
 ]
 
@@ -133,12 +146,12 @@ def test_a_file_that_breaks_the_layout_is_refused(
         "not json",
         "[]",
         "{}",
-        '{"format_version": 1}',
-        '{"format_version": 1, "step_seconds": "300", "timezone": "UTC",'
+        '{"format_version": 2}',
+        '{"format_version": 2, "step_seconds": "300", "timezone": "UTC",'
         ' "settle_after_seconds": 1}',
-        '{"format_version": 1, "step_seconds": 300, "timezone": "Mars", "settle_after_seconds": 1}',
+        '{"format_version": 2, "step_seconds": 300, "timezone": "Mars", "settle_after_seconds": 1}',
         '{"format_version": 0, "step_seconds": 300, "timezone": "UTC", "settle_after_seconds": 1}',
-        '{"format_version": 1, "step_seconds": 0, "timezone": "UTC", "settle_after_seconds": 1}',
+        '{"format_version": 2, "step_seconds": 0, "timezone": "UTC", "settle_after_seconds": 1}',
     ],
 )
 def test_a_warehouse_json_that_is_not_ours_is_refused(tmp_path: Path, content: str) -> None:
@@ -153,8 +166,8 @@ def test_a_warehouse_json_that_is_not_ours_is_refused(tmp_path: Path, content: s
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     prepare(tmp_path)
     path = tmp_path / "warehouse.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "format_version": 2}))
-    with pytest.raises(ConfigError, match="format version 2"):
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format_version": 3}))
+    with pytest.raises(ConfigError, match="format version 3"):
         prepare(tmp_path)
 
 
@@ -231,3 +244,16 @@ def test_temporaries_without_a_journal_are_removed_and_other_files_are_not(tmp_p
         "notes.txt",
         "warehouse.json",
     }
+
+
+def test_a_flipped_bit_is_not_carried_into_a_new_file(tmp_path: Path) -> None:
+    """Pages have checksums, and a merge reads with them."""
+    before("revise", tmp_path)
+    path = tmp_path / TRAFFIC
+    column = pq.read_metadata(path).row_group(0).column(2)
+    content = bytearray(path.read_bytes())
+    content[column.data_page_offset + column.total_compressed_size - 1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(SinkError, match=r"month=2026-01.*(?i:crc|checksum)"):
+        SCENARIOS["revise"](tmp_path)
+    assert path.read_bytes() == content

@@ -9,6 +9,7 @@ from livetraffic.errors import ConfigError, LiveTrafficError, SinkError
 from tests.faults.scenarios import SCENARIOS, before
 from tests.faults.steps import Failing, Fault, watching
 from tests.faults.test_kill_points import ONE_COMMIT, contents, orphans, recovered
+from tests.figures import Figures
 
 CODES = [errno.ENOSPC, errno.EIO, errno.EACCES]
 
@@ -35,7 +36,7 @@ def failed(scenario: str, root: Path, fault: Failing) -> LiveTrafficError | None
 @pytest.mark.parametrize("code", CODES, ids=errno.errorcode.__getitem__)
 @pytest.mark.parametrize("scenario", [name for name in ONE_COMMIT if name != "overlap"])
 def test_a_failing_disk_leaves_old_or_new_and_says_so(
-    tmp_path: Path, scenario: str, code: int, lasting: bool
+    tmp_path: Path, scenario: str, code: int, lasting: bool, figures: Figures
 ) -> None:
     steps = steps_of(scenario, tmp_path / "counted")
     new = contents(tmp_path / "counted")
@@ -55,6 +56,8 @@ def test_a_failing_disk_leaves_old_or_new_and_says_so(
             before(scenario, root)
     SCENARIOS[scenario](root)
     assert contents(root) == new
+    words = "lasting" if lasting else "once"
+    figures("I/O faults", f"{errno.errorcode[code]} at each step, {words}", steps, sink="parquet")
 
 
 def test_a_full_disk_is_named(tmp_path: Path) -> None:

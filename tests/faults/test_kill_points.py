@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from load.parquet import ParquetSink
+from load.parquet.sink import ParquetSink
 from tests.contract.stores import SETTLE_AFTER, ZONE, Contents, read_parquet_files
 from tests.faults.scenarios import SCENARIOS, STEP, before
 from tests.faults.twins import GUARDS
+from tests.figures import Figures
 
 FILES = {"warehouse.json", "calendar.parquet", "domains.parquet", "data.parquet"}
 LOCKS = {".commit.lock", ".run.lock"}
@@ -76,7 +77,7 @@ def check_old_or_new(root: Path, old: Contents, new: Contents) -> bool:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("scenario", ONE_COMMIT)
 def test_a_kill_before_any_step_leaves_old_or_new(
-    killed_everywhere: Everywhere, scenario: str, mode: str
+    killed_everywhere: Everywhere, scenario: str, mode: str, figures: Figures
 ) -> None:
     old, new, killed = killed_everywhere(scenario, mode)
     assert old != new
@@ -91,10 +92,13 @@ def test_a_kill_before_any_step_leaves_old_or_new(
     assert happened[-1], "what was reported as done must stay"
     if mode != "chance":
         assert happened == sorted(happened)
+    figures("kill points", f"{scenario} ({mode})", len(killed), sink="parquet")
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_kill_while_the_warehouse_is_made(killed_everywhere: Everywhere, mode: str) -> None:
+def test_a_kill_while_the_warehouse_is_made(
+    killed_everywhere: Everywhere, mode: str, figures: Figures
+) -> None:
     """Two commits: the warehouse, then its calendar."""
     _, new, killed = killed_everywhere("create", mode)
     assert len(killed) > 15
@@ -105,6 +109,7 @@ def test_a_kill_while_the_warehouse_is_made(killed_everywhere: Everywhere, mode:
         SCENARIOS["create"](root)
         assert contents(root) == new
         assert orphans(root) == []
+    figures("kill points", f"create ({mode})", len(killed), sink="parquet")
 
 
 def test_a_finished_batch_survives_a_power_cut(killed_everywhere: Everywhere) -> None:
@@ -121,7 +126,7 @@ def test_a_finished_batch_survives_a_power_cut(killed_everywhere: Everywhere) ->
     ],
 )
 def test_without_its_guard_a_kill_leaves_damage(
-    killed_everywhere: Everywhere, guard: str, mode: str
+    killed_everywhere: Everywhere, guard: str, mode: str, figures: Figures
 ) -> None:
     old, new, killed = killed_everywhere("revise", mode, twin=guard)
     damaged = 0
@@ -131,10 +136,14 @@ def test_without_its_guard_a_kill_leaves_damage(
         except Exception:  # noqa: BLE001 - whatever it is, the test above would have failed
             damaged += 1
     assert damaged
+    figures("twins", guard, 1, sink="parquet")
 
 
-def test_without_the_roll_forward_a_kill_leaves_damage(killed_everywhere: Everywhere) -> None:
+def test_without_the_roll_forward_a_kill_leaves_damage(
+    killed_everywhere: Everywhere, figures: Figures
+) -> None:
     old, new, killed = killed_everywhere("revise", "kill")
     with GUARDS["a journal is rolled forward"]():
         seen = [recovered(root) for root in killed]
     assert any(found not in (old, new) for found in seen)
+    figures("twins", "a journal is rolled forward", 1, sink="parquet")

@@ -8,7 +8,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from unittest import mock
 
-from load import batch, journal, ledger_file
+from load import batch
+from load.parquet import journal
+from load.parquet import ledger as ledger_file
 
 
 def _nothing(*_: Any, **__: Any) -> None:
@@ -32,7 +34,7 @@ GUARDS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "new files are synced before the journal speaks of them": lambda: mock.patch.object(
         journal, "_sealed", _close_only
     ),
-    "directories are synced": lambda: mock.patch.object(journal, "_fsync_directory", _nothing),
+    "directories are synced": lambda: mock.patch.object(journal, "fsync_directory", _nothing),
     "a commit has a journal": lambda: mock.patch.object(
         journal.Commit, "publish", _publish_without_journal
     ),

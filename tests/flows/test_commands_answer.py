@@ -54,11 +54,12 @@ def test_plan_lists_what_is_due_with_its_expiry(live):
         "domain": "play001.example.com",
         "window_start": "2026-02-28T19:15:00Z",
         "window_end": "2026-03-01T19:00:00Z",
+        "source": "v1",
         "expires_at": "2026-05-29T18:15:00Z",
     }
     shown = live("plan", as_of=NIGHT).out
     assert "5 requests for 5 domains" in shown
-    assert "2026-03-01 03:15 .. 2026-03-02 03:00" in shown
+    assert "2026-03-01 03:15 .. 03-02 03:00" in shown
 
 
 def test_a_plan_for_another_day_needs_no_clock_to_agree(live):
@@ -168,7 +169,7 @@ def test_doctor_says_what_is_well_and_what_to_mend(live, monkeypatch):
     live.standin.set_clock(None)
     try:
         well = live.json("doctor")
-        assert [c["ok"] for c in well["checks"]] == [True] * 7, well
+        assert [c["ok"] for c in well["checks"]] == [True] * 8, well
         assert well["exit_code"] == 0
         monkeypatch.setenv("LIVE_TRAFFIC_DOMAINS", "nobody.example.com")
         ill = live.json("doctor")
@@ -225,8 +226,9 @@ def test_the_demo_runs_whole(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
-    assert document["backfill"]["requests"] == 15
-    assert document["nightly"]["requests"] == 5
+    assert document["backfill"]["requests_by_operation"]["traffic"] == 15
+    assert document["nightly"]["requests_by_operation"]["traffic"] == 5 + 3, "and the totals"
     assert document["nightly"]["inserted"] in (0, 5), "a step may have ended in between"
     assert len(document["top_domains"]) == 5
     assert list((tmp_path / "demo" / "traffic").glob("month=*/data.parquet"))
+    assert "</html>" in (tmp_path / document["report"]).read_text("utf-8")

@@ -13,9 +13,11 @@ from flows.cli import main
 from flows.warehouse import shown, sink_at
 from livetraffic.table import TRAFFIC
 from tests.contract.stores import STORES, read_parquet_files, trace_of_files
-from tests.load.test_transfer import TRAFFIC_ROWS, comparable, fill
+from tests.load.transfer.moving import TRAFFIC_ROWS, comparable, fill
 
-TABLES = ("traffic", "traffic_revisions", "load_ledger", "domains", "calendar")
+TABLES = (
+    *("traffic", "traffic_revisions", "reconciliations", "load_ledger", "domains", "calendar"),
+)
 
 
 @pytest.fixture
@@ -90,7 +92,7 @@ def test_a_target_of_something_else_is_exit_2(capsys, old, tmp_path):
 
 
 def test_a_target_that_does_not_agree_is_exit_3_and_named(capsys, old, tmp_path, monkeypatch):
-    from load.parquet import ParquetSink
+    from load.parquet.sink import ParquetSink
 
     real = ParquetSink.replace_month
 
@@ -124,7 +126,7 @@ def test_a_run_that_is_at_work_is_waited_for_and_named(capsys, old, tmp_path, he
 def test_a_copy_that_is_told_to_stop_keeps_its_months(old, tmp_path, number, code):
     """Its source is slow, so that the signal comes between two months."""
     program = (
-        "import sys, time; from load.parquet import ParquetSink; from flows.cli import main;"
+        "import sys, time; from load.parquet.sink import ParquetSink; from flows.cli import main;"
         "real = ParquetSink.read_month;"
         "ParquetSink.read_month = lambda self, t, m: (time.sleep(0.3) or b for b in real(self, t, m));"
         "sys.exit(main(sys.argv[1:]))"

@@ -5,6 +5,7 @@ import threading
 import duckdb
 import pytest
 
+from clusters import cluster
 from extract.standin.server import Standin
 from flows.pipeline import in_threads
 from flows.progress import Silent
@@ -36,13 +37,20 @@ def by_loop(load, batches):
     return [load(batch) for batch in batches]
 
 
+@pytest.fixture
+def scheduler(live, tmp_path):
+    """A Dask cluster of two workers with the run's settings."""
+    with cluster(tmp_path, 2) as machines:
+        yield machines.address
+
+
 def run_with(engine: str, job: Job):
     stop, watcher = threading.Event(), Silent()
     if engine == "prefect":
         from flows import ingest
 
         return ingest.run_flow(job, stop, watcher)
-    mapper = {"loop": by_loop, "direct": in_threads}[engine]
+    mapper = {"loop": by_loop, "direct": in_threads, "dask": by_loop}[engine]
     return run_job(job, mapper, stop, watcher)
 
 
@@ -60,6 +68,7 @@ def ledger(warehouse):
     [
         "loop",
         "direct",
+        "dask",
         pytest.param("prefect", marks=[pytest.mark.prefect, pytest.mark.timeout(400)]),
     ],
 )
@@ -67,10 +76,13 @@ def test_every_engine_does_the_same(live, standin, engine, request):
     """Requests, rows and ledger are those of the plain loop, and the rows are the source's."""
     if engine == "prefect":
         request.getfixturevalue("prefect_server")
-    summary = run_with(engine, Job("nightly", as_of=NIGHT))
-    again = run_with(engine, Job("backfill", as_of=NIGHT, start="2026-02-01"))
+    where = request.getfixturevalue("scheduler") if engine == "dask" else ""
+    summary = run_with(engine, Job("nightly", as_of=NIGHT, scheduler=where))
+    again = run_with(engine, Job("backfill", as_of=NIGHT, start="2026-02-01", scheduler=where))
     assert (summary.exit_code, again.exit_code) == (0, 0)
-    assert (summary.requests, again.requests) == (15, 5)
+    # Beside the data: v2's summaries of a month and of the year, and the tenant's totals.
+    assert summary.requests_by_operation == {"traffic": 15 + 3, "summary_v2": 1 + 11}
+    assert again.requests_by_operation == {"traffic": 5, "summary_v2": 1}
     assert stored(live.warehouse) == offered(standin, NIGHT)
     states = [row[3] for row in ledger(live.warehouse)]
     assert len(states) == len(ledger(live.warehouse))
@@ -99,7 +111,22 @@ def test_the_flow_reads_well_in_prefect(live, standin, prefect_server):
     runs, tasks, artifacts = asyncio.run(seen())
     assert any(task.name.endswith("5 domains") for task in tasks)
     assert any(a.key == "live-traffic-nightly" and "All read" in a.data for a in artifacts)
-    assert standin.ready["token"] not in repr([run.parameters for run in runs])
+    assert {a.key for a in artifacts} >= {"live-traffic-coverage", "live-traffic-domains"}
+    assert any(set(run.tags) == {"live-traffic", "command line"} for run in runs)
+    seen_by_all = [run.parameters for run in runs], [a.data for a in artifacts]
+    assert standin.ready["token"] not in repr(seen_by_all)
+
+
+@pytest.mark.prefect
+@pytest.mark.timeout(400)
+def test_a_flow_hands_its_batches_to_a_dask_cluster(live, standin, prefect_server, scheduler):
+    """In one task, whatever the number of batches."""
+    from flows import ingest
+
+    job = Job("backfill", as_of=NIGHT, scheduler=scheduler)
+    summary = ingest.run_flow(job, threading.Event(), Silent())
+    assert summary.exit_code == 0
+    assert stored(live.warehouse) == offered(standin, NIGHT)
 
 
 @pytest.mark.prefect

@@ -12,7 +12,7 @@ from flows.pipeline import Request, in_threads, run
 from flows.progress import Silent
 from livetraffic.limits import V1
 from livetraffic.window import from_seconds, to_seconds
-from load.parquet import ParquetSink
+from load.parquet.sink import ParquetSink
 from test_history_into_warehouse import NIGHT, at, later, offered, stored
 
 STEP = 300

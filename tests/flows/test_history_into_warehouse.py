@@ -9,6 +9,7 @@ from extract.standin.server import Standin
 from livetraffic.limits import V1
 from livetraffic.window import from_seconds
 from terminal import commands
+from tests import source
 
 STEP = 300
 NIGHT = "2026-03-01T19:15:00Z"
@@ -22,25 +23,21 @@ def later(text: str, **delta: float) -> str:
     return (at(text) + timedelta(**delta)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def stored(warehouse) -> dict[tuple[str, datetime], int]:
-    """Every row, by another road than the sink."""
+def stored(warehouse, since: datetime | None = None) -> dict[tuple[str, datetime], int]:
+    """Every row, or those from an instant on, by another road than the sink."""
+    chosen = "" if since is None else f" WHERE timestamp >= TIMESTAMPTZ '{since.isoformat()}'"
     rows = duckdb.sql(
         f"SELECT domain, epoch(timestamp)::BIGINT, traffic_bytes "
-        f"FROM read_parquet('{warehouse}/traffic/*/data.parquet')"
+        f"FROM read_parquet('{warehouse}/traffic/*/data.parquet'){chosen}"
     ).fetchall()
     assert len({(d, t) for d, t, _ in rows}) == len(rows), "a key stands twice"
     return {(domain, from_seconds(second)): value for domain, second, value in rows}
 
 
 def offered(standin: Standin, instant: str) -> dict[tuple[str, datetime], int]:
-    """What the source offers within the retention less its margin, up to the last finished step."""
-    now = int(at(instant).timestamp())
-    reach = V1.reach(now, STEP)
-    return {
-        (domain, moment): value
-        for domain in standin.domains("pull")
-        for moment, value in standin.truth(domain, reach.starts_at, reach.ends_at).items()
-    }
+    """What the source offers, by moment."""
+    found = source.offered(standin, instant).items()
+    return {(domain, from_seconds(second)): value for (domain, second), value in found}
 
 
 @pytest.fixture
@@ -74,16 +71,18 @@ def test_fifty_domains_and_ninety_days_equal_the_source_point_by_point(
 
         assert summary["exit_code"] == 0
         assert summary["failed"] == summary["lost"] == []
-        assert plan["requests"] == summary["requests"] == len(asked) == len(pull) * 3
+        assert plan["requests"] == len(asked) == len(pull) * 3
+        # v2's summary of the last month for all, of the eleven before for the one that is idle.
+        assert summary["requests_by_operation"] == {"traffic": len(pull) * 3, "summary_v2": 12}
         assert len(standin.requests("domains")) == 2, "one for the plan, one for the run"
         assert stored(live.warehouse) == offered(standin, NIGHT)
         assert summary["inserted"] == summary["rows_fetched"] == len(stored(live.warehouse))
 
         standin.clear_requests()
-        again = live.json("nightly", "--engine", "direct", as_of=NIGHT)
+        again = live.json("backfill", "--engine", "direct", as_of=NIGHT)
         settled_until = later(NIGHT, hours=-24, minutes=-10)
         assert again["inserted"] == again["updated"] == 0
-        assert again["requests"] == len(pull)
+        assert again["requests_by_operation"] == {"traffic": len(pull), "summary_v2": 1}
         assert all(item["start_time"] >= settled_until for item in standin.requests("traffic"))
 
 
@@ -92,7 +91,8 @@ def test_once_all_is_settled_nothing_is_asked(live, night):
     arguments = ("backfill", "--start", "2026-02-01", "--end", "2026-02-08")
     first = run(live, *arguments, instant=night)
     second = run(live, *arguments, instant=night)
-    assert (first["requests"], second["requests"]) == (5, 0)
+    assert first["requests_by_operation"] == {"traffic": 5, "summary_v2": 12}
+    assert second["requests"] == 0
     assert second["complete_until"] == "2026-02-07T16:00:00Z"
 
 
@@ -189,6 +189,14 @@ def test_force_reads_settled_windows_again(live, night):
     assert stored(live.warehouse)[domain, moment] == 123
 
 
+def test_a_misspelt_domain_is_gone_the_next_night_and_is_told_once(live, night):
+    """It was due in three windows; that says nothing three times."""
+    misspelt = "play01.example.com"
+    assert run(live, "backfill", "--domain", misspelt, instant=night)["exit_code"] == 5
+    summary = run(live, "nightly", instant=later(night, days=1))
+    assert summary["gone"] == [misspelt]
+
+
 def test_a_domain_deleted_at_noon_still_has_its_morning(live, night):
     """It is asked up to the list that missed it, then recorded as gone and not asked again."""
     domain = "play001.example.com"
@@ -221,7 +229,9 @@ def test_a_new_domain_is_due_from_the_retention_edge(live, night):
     assert len(asked) == 3
     assert run(live, "nightly", instant=later(night, days=3))["exit_code"] == 0
     quiet = run(live, "nightly", instant=later(night, days=4))
-    assert quiet["requests"] == 6, "one window a domain"
+    assert quiet["requests_by_operation"] == {"traffic": 6 + 1, "summary_v2": 1}, (
+        "one window a domain, one for the tenant's total"
+    )
 
 
 def test_a_slice_that_fails_leaves_the_others_committed(live, night):

@@ -52,7 +52,7 @@ def temporaries(warehouse) -> list[Path]:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_killed_run_is_finished_by_the_next(live, seed):
+def test_a_killed_run_is_finished_by_the_next(live, seed, figures):
     """SIGKILL after any request or inside a commit, three times over: it ends equal to the source."""
     rng = random.Random(f"kill {seed}")
     kills = 0
@@ -76,6 +76,7 @@ def test_a_killed_run_is_finished_by_the_next(live, seed):
     assert summary["lost"] == []
     assert stored(live.warehouse) == offered(live.standin, NIGHT)
     assert temporaries(live.warehouse) == []
+    figures("random kills", "whole runs against the stand-in", kills, sink="parquet")
 
 
 IN_PREFECT = pytest.param(
@@ -111,7 +112,7 @@ def test_a_stopped_run_keeps_what_it_read_and_says_so(live, tmp_path, engine, nu
     assert stored(live.warehouse) == offer
 
 
-def test_two_runs_at_once_neither_lose_nor_double(live):
+def test_two_runs_at_once_neither_lose_nor_double(live, figures):
     """The second waits for the first, then finds nothing left but what is provisional."""
     runs = [start("backfill") for _ in range(2)]
     assert [run.wait(LONGEST) for run in runs] == [0, 0]
@@ -119,6 +120,7 @@ def test_two_runs_at_once_neither_lose_nor_double(live):
     assert len(live.standin.requests("traffic")) == 15 + 5
     for run in runs:
         run.communicate()
+    figures("writers", "two runs at once", 2, sink="parquet")
 
 
 def test_a_token_that_dies_in_the_middle_is_renewed(capsys, monkeypatch, tmp_path):

@@ -111,12 +111,26 @@ def test_a_wrong_setting_is_named(live, monkeypatch, variables, words):
         ("warehose = 'x'", ["warehose", "warehouse"]),
         ("warehouse = ", ["live-traffic.toml", "TOML"]),
         ("step_minutes = 'five'", ["step_minutes", "five"]),
+        ("sk_file = '/nowhere/sk'", ["sk_file in live-traffic.toml", "/nowhere/sk"]),
+        ("sk = 'x'\nsk_file = 'y'", ["sk and sk_file are both set in live-traffic.toml"]),
     ],
 )
 def test_a_wrong_file_is_named(live, tmp_path, content, words):
     """Exit 2; the key and the file are in the sentence."""
     (tmp_path / "live-traffic.toml").write_text(content)
     refused(live("plan"), 2, *words)
+
+
+def test_the_file_may_name_the_files_of_secrets(tmp_path):
+    """As the environment can; the value is a secret from there on."""
+    from flows import settings
+
+    (tmp_path / "live-traffic.toml").write_text("ak = 'AK'\nsk_file = 'sk.txt'")
+    (tmp_path / "sk.txt").write_text(f"{SECRET}\n")
+    loaded = settings.load()
+    assert loaded.sk is not None
+    assert loaded.sk.get_secret_value() == SECRET
+    assert SECRET not in repr(loaded)
 
 
 def test_the_order_is_flags_environment_file(live, tmp_path, monkeypatch):
@@ -182,7 +196,7 @@ def test_each_kind_of_credentials_works(live, monkeypatch, kind):
             monkeypatch.setenv(f"LIVE_TRAFFIC_{name.upper()}", ready[name])
     summary = live.json("nightly", "--engine", "direct")
     assert summary["exit_code"] == 0, summary
-    assert summary["requests"] == 15
+    assert summary["slices"] == 15
     if kind == "token":
         assert not live.standin.requests("tokens"), "with a token and a project IAM is never called"
 
@@ -263,7 +277,7 @@ def test_a_second_run_is_told_who_holds_the_warehouse(live, tmp_path):
     held = subprocess.Popen(
         [
             sys.executable, "-c",
-            "import sys; from pathlib import Path; from load.parquet import ParquetSink\n"
+            "import sys; from pathlib import Path; from load.parquet.sink import ParquetSink\n"
             "with ParquetSink(Path(sys.argv[1])).run_lock(wait=1, holder='run of another'):\n"
             "    print('held', flush=True); sys.stdin.read()",
             str(live.warehouse),

@@ -1,5 +1,8 @@
 """The fold, sentence by sentence."""
 
+import random
+import time
+
 import pytest
 
 from livetraffic.ledger import (
@@ -68,6 +71,47 @@ def test_a_failure_that_a_read_healed_is_no_anomaly():
     )
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_anomalies_are_the_doubts_over_what_had_settled_before(seed):
+    """Point by point, in random ledgers."""
+    rng = random.Random(seed)
+    entries = []
+    for _ in range(rng.randrange(2, 40)):
+        start = rng.randrange(0, 40) * STEP
+        end = start + rng.randrange(1, 12) * STEP
+        state = rng.choice([State.READ, State.READ, State.PARTIAL, State.FAILED])
+        entries.append(entry(start, end, state, at=rng.randrange(20 * STEP, DAY + 50 * STEP)))
+    doubts = [e for e in entries if e.state != State.READ]
+    expected = [
+        doubt
+        for doubt in sorted(doubts, key=lambda e: (e.fetched_at, e.window_start))
+        if any(
+            point + STEP + DAY <= read.fetched_at // 1_000_000
+            for read in entries
+            if read.state == State.READ and read.fetched_at < doubt.fetched_at
+            for point in range(read.window_start, read.window_end, STEP)
+            if doubt.window_start <= point < doubt.window_end
+        )
+    ]
+    assert folded(*entries).anomalies == tuple(expected)
+
+
+def test_the_fold_takes_time_in_proportion_to_the_ledger():
+    """Three years of a source that leaves idle periods out: sixteen stretches and holes a night."""
+    nights = range(1, 3 * 365)
+    entries = [
+        entry(day * DAY + n * HOUR, day * DAY + (n + 1) * HOUR, state, at=(day + 1 + age) * DAY)
+        for day in nights
+        for age in (1, 2)
+        for n in range(16)
+        for state in (State.READ if n % 2 else State.PARTIAL,)
+    ]
+    began = time.process_time()
+    result = folded(*entries)
+    assert len(result.read) == 8 * len(nights)
+    assert time.process_time() - began < 5
+
+
 def test_lost_is_a_note_and_never_a_bar():
     """Time that was noted as lost and is read after all is read."""
     lost = entry(0, DAY, State.LOST, at=95 * DAY)
@@ -101,7 +145,7 @@ def test_gone_is_the_newest_time_the_source_denied_the_domain():
 
 def test_the_mark_is_the_first_wanted_point_that_is_not_settled():
     """Null where the first wanted point is open; the window's end where nothing is."""
-    wanted = {"a": Window(0, DAY), "b": Window(0, DAY), "c": Window(0, DAY)}
+    wanted = {name: [Window(0, DAY)] for name in "abc"}
     coverage = {
         "a": folded(entry(0, HOUR, at=9 * DAY), entry(2 * HOUR, DAY, at=9 * DAY)),
         "b": folded(entry(0, DAY, at=9 * DAY)),

@@ -4,18 +4,26 @@ A world is a ledger of random entries, a retention, a span, a settle age and a c
 point by point, what is settled; the plan must ask for exactly the rest.
 """
 
+import dataclasses
 import random
 
 import pytest
 
 from livetraffic import plan
 from livetraffic.ledger import Entry, Mark, State, fold
-from livetraffic.limits import Limits
+from livetraffic.limits import V1, Limits
+from livetraffic.route import ALWAYS, Service
 from livetraffic.window import Window, merge
 
 STEP = 300
 WORLDS = 100_000
 SHARDS = 4
+NAME = "a.example.com"
+V1_ALWAYS = Service("a", "v1", ALWAYS)
+
+
+def leg(window: Window) -> plan.Leg:
+    return plan.Leg(NAME, V1_ALWAYS, window)
 
 
 def entry(rng: random.Random, now: int) -> Entry:
@@ -80,7 +88,7 @@ def test_the_plan_asks_for_exactly_what_is_due(shard):
         if reach is None:
             continue
         coverage = fold(entries, settle_after=settle_after, step=STEP)
-        slices = plan.due({"a.example.com": reach}, coverage, limits.span)
+        slices = plan.due([leg(reach)], coverage, {"v1": limits})
         windows = [item.window for item in slices]
         expected = sorted(set(points((reach,))) - settled_points(entries, settle_after))
         asked = points(windows)
@@ -99,7 +107,8 @@ def test_the_plan_asks_for_exactly_what_is_due(shard):
         later = (now + settle_after + 200 * STEP) * 1_000_000
         done = [entries_template(window, later) for window in windows]
         again = fold([*entries, *done], settle_after=settle_after, step=STEP)
-        assert plan.due({"a.example.com": reach}, again, recut) == []
+        other = dataclasses.replace(limits, span=recut)
+        assert plan.due([leg(reach)], again, {"v1": other}) == []
 
 
 def entries_template(window: Window, fetched_at: int) -> Entry:
@@ -133,7 +142,9 @@ def test_coverage_and_risk_agree_with_single_points(shard):
 
         before = now + rng.randrange(0, 40) * STEP
         may_omit = rng.random() < 0.5
-        gaps = plan.at_risk({"a.example.com": reach}, coverage, limits, before, may_omit=may_omit)
+        gaps = plan.at_risk(
+            [leg(reach)], coverage, {"v1": limits}, before, may_omit={"v1": may_omit}
+        )
         if may_omit:
             read |= {
                 p
@@ -149,17 +160,31 @@ def test_coverage_and_risk_agree_with_single_points(shard):
 
 @pytest.mark.parametrize("seed", range(200))
 def test_batches_keep_order_size_and_span(seed):
-    """Batches are the slices in order, none larger than asked, none wider than the span."""
+    """Each account and API has its slices in order, no batch too large or wider than its span."""
     rng = random.Random(seed)
-    span = 30 * STEP
+    limits = {
+        name: dataclasses.replace(V1, source=name, span=span * STEP)
+        for name, span in (("v1", 30), ("v2", 40))
+    }
     slices = sorted(
         (
-            plan.Slice(f"d{n}", Window(s * STEP, (s + rng.randrange(1, 31)) * STEP))
+            plan.Slice(
+                f"d{n}", Window(s * STEP, (s + rng.randrange(1, 31)) * STEP),
+                rng.choice(["v1", "v2"]), rng.choice(["a", "b"]),
+            )
             for n in range(rng.randrange(0, 60))
             for s in [rng.randrange(0, 90)]
         ),
         key=lambda item: item.window,
-    )
-    made = plan.batches(slices, span, most=7)
-    assert [item for batch in made for item in batch.slices] == slices
-    assert all(len(batch.slices) <= 7 and batch.hull.seconds <= span for batch in made)
+    )  # fmt: skip
+    made = plan.batches(slices, limits, most=7)
+    for account in "ab":
+        for source in ("v1", "v2"):
+            mine = [b for b in made if (b.account, b.source) == (account, source)]
+            asked = [s for s in slices if (s.account, s.source) == (account, source)]
+            assert [item for batch in mine for item in batch.slices] == asked
+            assert all(len(b.slices) <= 7 for b in mine)
+            assert all(b.hull.seconds <= limits[source].span for b in mine)
+    places = [slices.index(batch.slices[0]) for batch in made]
+    assert places == sorted(places), "the batch whose first slice is due first comes first"
+    assert sum(len(batch.slices) for batch in made) == len(slices)

@@ -7,9 +7,11 @@ from livetraffic.errors import ConfigError
 from livetraffic.ledger import NOTHING, Coverage
 from livetraffic.limits import V1
 from livetraffic.plan import expected_window, lost, wanted_window
+from livetraffic.route import ALWAYS, Service
 from livetraffic.window import DAY, HOUR, Window
 
 STEP = 300
+SERVED = Service("me", "v1", ALWAYS)
 NOW = 400 * DAY
 REACH = V1.reach(NOW, STEP)
 
@@ -64,39 +66,41 @@ def losses(
     known: Domain,
     coverage: Coverage,
     *,
-    edge: int,
     since: int | None = None,
     may_omit: bool = False,
+    service: Service = SERVED,
 ):
-    return lost(known, coverage, edge=edge, since=since, limits=V1, step=STEP, may_omit=may_omit)
+    return lost(
+        known, service, coverage, now=NOW, since=since, limits=V1, step=STEP, may_omit=may_omit
+    )
 
 
 def test_what_was_wanted_unread_and_has_expired_is_lost():
     """From the edge of the first night up to the edge of now, less what was read or noted."""
     first_edge = V1.edge(NOW - 10 * DAY, STEP)
     edge = V1.edge(NOW, STEP)
-    assert losses(domain(), NOTHING, edge=edge) == (Window(first_edge, edge),)
+    assert losses(domain(), NOTHING) == (Window(first_edge, edge),)
     read = Coverage(read=(Window(first_edge, first_edge + DAY),))
-    assert losses(domain(), read, edge=edge) == (Window(first_edge + DAY, edge),)
+    assert losses(domain(), read) == (Window(first_edge + DAY, edge),)
     noted = Coverage(lost=(Window(first_edge, edge),))
-    assert losses(domain(), noted, edge=edge) == ()
-    assert losses(domain(), NOTHING, edge=edge, since=edge - HOUR) == (Window(edge - HOUR, edge),)
+    assert losses(domain(), noted) == ()
+    assert losses(domain(), NOTHING, since=edge - HOUR) == (Window(edge - HOUR, edge),)
 
 
 def test_what_a_whole_answer_left_out_is_lost_only_where_the_source_fills():
     """A source that may omit idle points had nothing there: nothing can be lost of it."""
     edge = V1.edge(NOW, STEP)
     silent = Coverage(absent=(Window(V1.edge(NOW - 10 * DAY, STEP), edge),))
-    assert losses(domain(), silent, edge=edge, may_omit=True) == ()
-    assert losses(domain(), silent, edge=edge, may_omit=False) != ()
+    assert losses(domain(), silent, may_omit=True) == ()
+    assert losses(domain(), silent, may_omit=False) != ()
 
 
 def test_time_before_the_creation_or_after_the_end_is_not_lost():
     """Nothing was there to lose."""
     edge = V1.edge(NOW, STEP)
-    assert losses(domain(create_time=NOW - 20 * DAY), NOTHING, edge=edge) == ()
+    assert losses(domain(create_time=NOW - 20 * DAY), NOTHING) == ()
     ended = domain(first_seen=NOW - 99 * DAY, last_seen=edge - DAY, unlisted_since=edge - DAY)
-    assert losses(ended, NOTHING, edge=edge)[-1].end == edge - DAY
+    assert losses(ended, NOTHING)[-1].end == edge - DAY
 
 
 def test_the_list_brings_new_domains_and_keeps_the_deleted():

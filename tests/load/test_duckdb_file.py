@@ -14,8 +14,9 @@ import pytest
 import sql
 from livetraffic.errors import ConfigError, SinkError
 from livetraffic.table import TABLES
-from load import duckdb_schema, views
-from load.duckdb_file import DuckDbSink
+from load import views
+from load.duckdb import schema as duckdb_schema
+from load.duckdb.sink import DuckDbSink
 from load.sink import Receipt
 from tests.contract.stores import (
     JANUARY,
@@ -160,7 +161,7 @@ def test_a_failing_commit_leaves_nothing(sink: DuckDbSink, monkeypatch: pytest.M
     def broken(name: str, dialect: str | None = None) -> str:
         return "SELECT no_such_thing()" if name == "duckdb/update" else real(name, dialect)
 
-    monkeypatch.setattr("load.duckdb_upsert.statement", broken)
+    monkeypatch.setattr("load.duckdb.upsert.statement", broken)
     changed = [("a.example", JANUARY, 5), ("c.example", JANUARY, 5)]
     with pytest.raises(SinkError, match="could not be written"):
         put(sink, changed)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from load import append, merge
-from load.merge import merge_month
+from load.parquet import append, merge
+from load.parquet.merge import merge_month
 from load.rows import Rows, from_arrow
 from load.sink import Receipt
 

@@ -11,9 +11,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from livetraffic.table import CALENDAR, DOMAINS, LOAD_LEDGER, TRAFFIC, TRAFFIC_REVISIONS, Table
+from livetraffic.table import (
+    CALENDAR,
+    DOMAINS,
+    LOAD_LEDGER,
+    RECONCILIATIONS,
+    TRAFFIC,
+    TRAFFIC_REVISIONS,
+    Table,
+)
 from load.arrow import GROUP_ROWS
-from load.parquet import ParquetSink
+from load.parquet.sink import ParquetSink
 from tests.contract.stores import JANUARY, LOADED_AT, RUN, STEP, ZONE, covering, frame
 from tests.faults.scenarios import SCENARIOS
 
@@ -21,6 +29,8 @@ FILES: list[tuple[str, Table]] = [
     ("traffic/month=2026-01/data.parquet", TRAFFIC),
     ("traffic/month=2026-02/data.parquet", TRAFFIC),
     ("traffic_revisions/month=2026-03/data.parquet", TRAFFIC_REVISIONS),
+    ("reconciliations/month=2026-01/data.parquet", RECONCILIATIONS),
+    ("reconciliations/month=2026-02/data.parquet", RECONCILIATIONS),
     ("load_ledger/month=2026-02/data.parquet", LOAD_LEDGER),
     ("load_ledger/month=2026-04/data.parquet", LOAD_LEDGER),
     ("domains.parquet", DOMAINS),
@@ -72,7 +82,7 @@ def test_files_are_compressed_and_carry_statistics(
 
 def test_warehouse_json_says_what_it_was_made_with(warehouse: Path) -> None:
     assert json.loads((warehouse / "warehouse.json").read_text()) == {
-        "format_version": 1,
+        "format_version": 2,
         "step_seconds": 86_400,
         "timezone": ZONE,
         "settle_after_seconds": 172_800,
@@ -124,7 +134,7 @@ def test_months_without_a_change_are_not_rewritten(tmp_path: Path) -> None:
 READ_ONLY = """
 import sys
 from pathlib import Path
-from load.parquet import ParquetSink
+from load.parquet.sink import ParquetSink
 sink = ParquetSink(Path(sys.argv[1]))
 sink.check(step=86400, timezone="Asia/Shanghai")
 assert sink.ledger() and sink.ledger(1) and sink.domains()

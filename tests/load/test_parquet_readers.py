@@ -5,8 +5,6 @@ for the footer and then for the data, may meet two files when a commit comes bet
 succeeds when it is asked again; it never gives an answer of both.
 """
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,13 +18,20 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from tests.contract.processes import worker
 from tests.contract.stores import STORES, prepared
 from tests.contract.workers import DOMAINS, POINTS
 
 GENERATIONS = 8
 PATIENCE = 90
 """Seconds; only a writer that has stopped needs them."""
-TORN = (OSError, pa.ArrowException, pl.exceptions.PolarsError, duckdb.Error)
+TORN = (
+    OSError,
+    pa.ArrowException,
+    pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,  # where the file has another size than at its first opening
+    duckdb.Error,
+)
 COLUMNS = ["traffic_bytes"]
 Read = Callable[[Path], list[int]]
 
@@ -64,18 +69,13 @@ def by_path_with_arrow(path: Path) -> list[int]:
 
 
 @pytest.fixture
-def busy_warehouse(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+def busy_warehouse(tmp_path: Path) -> Iterator[Path]:
     """A warehouse whose every value another process replaces in each of its commits."""
     prepared(STORES["parquet"], tmp_path)
-    command = [sys.executable, "-m", "tests.contract.workers", "generations", "parquet", tmp_path]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, cwd=request.config.rootpath
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
+    with worker("generations", "parquet", tmp_path) as writer:
+        writer.hear()
         yield tmp_path
-        assert process.poll() is None, "the writer has died"
-        process.kill()
+        assert writer.lives, "the writer has died"
 
 
 def watch(root: Path, read: Read) -> None:

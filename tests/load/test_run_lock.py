@@ -6,7 +6,7 @@ import pytest
 
 from livetraffic.errors import Locked
 from load.lock import POLL_SECONDS, run_lock
-from load.parquet import ParquetSink
+from load.parquet.sink import ParquetSink
 
 
 class Clock:

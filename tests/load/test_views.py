@@ -10,8 +10,9 @@ import pytest
 
 import sql
 from livetraffic.table import TABLES
-from load import duckdb_schema, views
+from load import views
 from load.database.sink import DatabaseSink
+from load.duckdb import schema as duckdb_schema
 from tests import servers
 
 VIEWS = set(sql.names("views"))

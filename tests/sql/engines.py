@@ -18,8 +18,8 @@ from livetraffic.table import TABLES
 from load.database.address import parse
 from load.database.choice import dialect_of
 from load.database.sink import DatabaseSink
-from load.duckdb_file import DuckDbSink
-from load.duckdb_tables import insert
+from load.duckdb.sink import DuckDbSink
+from load.duckdb.tables import insert
 from load.sink import Sink
 from tests import servers
 from tests.sql.warehouses import Answer, Tables, arrow, duckdb_in_memory, duckdb_over_parquet
@@ -39,17 +39,17 @@ def sqlite_path() -> Path:
 
 def postgresql(_: Path, tables: Tables) -> Answer:
     """A schema of PostgreSQL."""
-    return _in_database(_postgres_url(), tables)
+    return _in_database(postgresql_url(), tables)
 
 
 def mariadb(_: Path, tables: Tables) -> Answer:
     """A database of MariaDB."""
-    return _in_database(_mariadb_url(), tables)
+    return _in_database(mariadb_url(), tables)
 
 
 def duckdb_file(_: Path, tables: Tables) -> Answer:
     """A DuckDB file with tables and views."""
-    path = _home() / "warehouse.duckdb"
+    path = duckdb_path()
     sink = _prepared(path)
     with duckdb.connect(str(path)) as connection:
         connection.begin()
@@ -58,6 +58,11 @@ def duckdb_file(_: Path, tables: Tables) -> Answer:
             insert(connection, table, arrow(table, tables.get(table.name, ())))
         connection.commit()
     return lambda statement: sink.query(statement).to_pylist()
+
+
+def duckdb_path() -> Path:
+    """The file of ``duckdb_file``."""
+    return _home() / "warehouse.duckdb"
 
 
 ENGINES: dict[str, Callable[[Path, Tables], Answer]] = {
@@ -107,14 +112,16 @@ def _mark() -> Path:
 
 
 @cache
-def _postgres_url() -> str:
+def postgresql_url() -> str:
+    """The URL of ``postgresql``."""
     url = servers.postgres_place(_mark())
     atexit.register(servers.drop_postgres_place, _mark())
     return url
 
 
 @cache
-def _mariadb_url() -> str:
+def mariadb_url() -> str:
+    """The URL of ``mariadb``."""
     url = servers.mariadb_place(_mark())
     atexit.register(servers.drop_mariadb_place, _mark())
     return url

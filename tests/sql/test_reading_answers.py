@@ -1,4 +1,4 @@
-"""What ``load.reading`` makes of a warehouse's files: types, empty tables, odd paths, swaps."""
+"""What ``load.parquet.reading`` makes of a warehouse's files: types, empty tables, odd paths, swaps."""
 
 import subprocess
 import sys
@@ -13,14 +13,14 @@ import pytest
 
 from livetraffic.errors import ConfigError, SinkError
 from livetraffic.table import TABLES, TRAFFIC, Kind
-from load.reading import connect, query
+from load.parquet.reading import connect, query
 from sql import names
 from tests.sql.local_grid import months
 from tests.sql.warehouses import arrow, write_parquet
 
 POINT = datetime(2026, 1, 2, 3, tzinfo=UTC)
 FACTS = {
-    "format_version": 1,
+    "format_version": 2,
     "step_seconds": 3600,
     "timezone": "Asia/Shanghai",
     "settle_after_seconds": 86400,
@@ -81,7 +81,7 @@ def test_a_sum_beyond_64_bits_is_an_error_not_a_wrong_number(tmp_path: Path) -> 
 @pytest.mark.parametrize("view", names("views"))
 def test_every_view_answers_on_an_empty_warehouse(view: str, tmp_path: Path) -> None:
     (tmp_path / "warehouse.json").write_text(
-        '{"format_version": 1, "step_seconds": 300, "timezone": "UTC", "settle_after_seconds": 0}'
+        '{"format_version": 2, "step_seconds": 300, "timezone": "UTC", "settle_after_seconds": 0}'
     )
     assert query(tmp_path, f"SELECT * FROM {view}").num_rows == 0
 
@@ -138,7 +138,7 @@ def test_no_warehouse_names_the_path(tmp_path: Path) -> None:
 def test_a_damaged_file_is_the_warehouses_fault(tmp_path: Path) -> None:
     root = _warehouse(tmp_path / "w", [_row(7)])
     (root / "traffic" / "month=2026-01" / "data.parquet").write_bytes(b"PAR1 and no more")
-    with pytest.raises(SinkError, match="cannot be read"):
+    with pytest.raises(SinkError, match="is damaged"):
         query(root, "SELECT * FROM traffic")
 
 
@@ -177,7 +177,7 @@ def test_a_writer_who_replaces_files_disturbs_nobody(tmp_path: Path) -> None:
 def test_reading_starts_without_pandas(tmp_path: Path) -> None:
     root = _warehouse(tmp_path / "w", [_row(7)])
     code = (
-        "import sys, pathlib; from load.reading import query;"
+        "import sys, pathlib; from load.parquet.reading import query;"
         "query(pathlib.Path(sys.argv[1]), 'SELECT * FROM traffic_daily');"
         "sys.exit('pandas' in sys.modules)"
     )

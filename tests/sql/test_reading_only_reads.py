@@ -1,4 +1,4 @@
-"""``load.reading`` answers what reads the warehouse, and refuses everything else."""
+"""``load.parquet.reading`` answers what reads the warehouse, and refuses everything else."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from livetraffic.errors import ConfigError
-from load.reading import connect, query
+from load.parquet.reading import connect, query
 from tests.sql.local_grid import months
 from tests.sql.warehouses import write_parquet
 
@@ -136,7 +136,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {
             "warehouse": [
                 {
-                    "format_version": 1,
+                    "format_version": 2,
                     "step_seconds": 3600,
                     "timezone": "UTC",
                     "settle_after_seconds": 86400,

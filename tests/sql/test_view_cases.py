@@ -57,7 +57,7 @@ def _given(case: Path) -> dict[str, Rows]:
     tables = {path.name.split(".")[1]: _read(path) for path in case.glob("given.*.csv")}
     facts = tables["warehouse"][0]
     tables["calendar"] = _calendar(facts)
-    facts["format_version"] = 1
+    facts["format_version"] = 2
     tables["traffic"] = list(_points(tables.get("traffic", []), facts["step_seconds"]))
     return tables
 

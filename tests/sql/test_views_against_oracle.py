@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from livetraffic.domain import Domain
 from livetraffic.ledger import Entry, fold
+from livetraffic.route import counted
 from livetraffic.window import Window, to_seconds
 from tests.sql.engines import IN_BULK
 from tests.sql.local_grid import calendar
@@ -57,6 +59,7 @@ def _entries(rng: random.Random, domain: str, points: Sequence[datetime], step: 
                 "window_start": points[first],
                 "window_end": end,
                 "state": rng.choice(states),
+                "source": rng.choice(("v1", "v2")),
                 "fetched_at": fetched,
             }
         )
@@ -71,8 +74,49 @@ def _rows(rng: random.Random, domain: str, entries: Rows, points: Sequence[datet
         read = any(e["window_start"] <= point < e["window_end"] for e in reads)
         if read and rng.random() < kept:
             value = rng.choice(BYTES)
-            stored.append({"domain": domain, "timestamp": point, "traffic_bytes": value})
+            loaded_at = point + timedelta(days=3)
+            row = {"domain": domain, "timestamp": point, "traffic_bytes": value}
+            stored.append({**row, "source": "v1", "loaded_at": loaded_at})
     return stored
+
+
+def _revised(rng: random.Random, rows: Rows) -> Rows:
+    """Some values were others before; now and then two followed each other at one instant."""
+    revisions = []
+    for row in rng.sample(rows, min(len(rows), rng.randint(0, 40))):
+        written = rng.choice((None, row["loaded_at"]))
+        at, value = row["loaded_at"] + timedelta(hours=rng.randint(1, 50)), rng.choice(BYTES)
+        for _ in range(rng.randint(1, 3)):
+            key = {"domain": row["domain"], "timestamp": row["timestamp"], "revised_at": at}
+            revisions.append({**key, "old_bytes": value, "old_loaded_at": written})
+            written, value = at, rng.choice(BYTES)
+            at += rng.choice((timedelta(microseconds=1), timedelta(hours=9)))
+        row["loaded_at"] = written
+    return revisions
+
+
+def _checks(rng: random.Random, points: Sequence[datetime]) -> Rows:
+    """Some sums were checked again and again, each time at another instant."""
+    return [
+        {
+            "checked_at": points[-1] + timedelta(minutes=number),
+            "run_id": f"run-{number}",
+            "kind": kind,
+            "domain": "*" if kind == "tenant" else rng.choice(("d0.example.com", "d1.example.com")),
+            "window_start": points[0],
+            "window_end": rng.choice((points[2], points[-1])),
+            "source": rng.choice(("v1", "v2")),
+            "account": rng.choice(("acc", "acc-2")),
+            "stored_bytes": rng.choice(BYTES),
+            "source_bytes": rng.choice(BYTES),
+            "difference_bytes": -rng.choice(BYTES),
+            "tolerance_bytes": rng.choice(BYTES),
+            "state": rng.choice(("agrees", "differs", "untracked")),
+            "detail": rng.choice(("", "re-read")),
+        }
+        for number in range(rng.randint(0, 30))
+        for kind in (rng.choice(("domain", "domain", "tenant")),)
+    ]
 
 
 def _listed(rng: random.Random, domain: str, points: Sequence[datetime]) -> Rows:
@@ -87,8 +131,21 @@ def _listed(rng: random.Random, domain: str, points: Sequence[datetime]) -> Rows
             "create_time": rng.choice((None, rng.choice(points), _between(rng, first, last))),
             "last_seen": seen,
             "unlisted_since": rng.choice((None, seen + timedelta(hours=3))),
+            **_served(rng, points),
         }
     ]
+
+
+def _served(rng: random.Random, points: Sequence[datetime]) -> dict[str, Any]:
+    """Half of the domains as they were before it was asked which API serves them."""
+    api = rng.choice(("", "", "v1", "v2"))
+    moved = rng.random() < 0.5
+    return {
+        "api": api,
+        "moved_at": rng.choice(points) if moved else None,
+        "previous_api": rng.choice(("v1", "v2")) if moved else "",
+        "previous_account": "before" if moved else "",
+    }
 
 
 def _warehouse(seed: int, grid: str) -> tuple[Oracle, dict[str, Rows]]:
@@ -104,9 +161,18 @@ def _warehouse(seed: int, grid: str) -> tuple[Oracle, dict[str, Rows]]:
         tables["traffic"] += _rows(rng, domain, entries, points)
         tables["domains"] += _listed(rng, domain, points)
     if rng.random() < 0.2:  # rows that nothing in the ledger explains
-        tables["traffic"].append({"domain": "x", "timestamp": points[5], "traffic_bytes": 75})
+        row = {"domain": "x", "timestamp": points[5], "traffic_bytes": 75, "source": "v1"}
+        tables["traffic"].append({**row, "loaded_at": points[6]})
+    tables["traffic_revisions"] = _revised(rng, tables["traffic"])
+    tables["reconciliations"] = _checks(rng, points)
     oracle = Oracle(
-        tables["calendar"], tables["traffic"], tables["load_ledger"], tables["domains"], step
+        tables["calendar"],
+        tables["traffic"],
+        tables["load_ledger"],
+        tables["domains"],
+        step,
+        tables["traffic_revisions"],
+        tables["reconciliations"],
     )
     tables["warehouse"] = [{"step_seconds": step, "timezone": zone, "settle_after_seconds": SETTLE}]
     return oracle, tables
@@ -116,7 +182,7 @@ def _comparable(rows: Rows) -> Rows:
     for row in rows:
         if "share" in row:
             row["share"] = round(row["share"], 12)
-    return sorted(rows, key=lambda row: [str(value) for value in row.values()])
+    return sorted(rows, key=lambda row: [str(row[name]) for name in sorted(row)])
 
 
 @pytest.mark.parametrize(("engine", "seed"), SEEDS)
@@ -136,12 +202,16 @@ def test_coverage_is_the_twin_of_the_ledgers_fold(grid: str, engine: str, tmp_pa
     """As many points settled and read, domain by domain, as ``livetraffic.ledger`` folds."""
     _, tables = _warehouse(77, grid)
     step = GRIDS[grid][3]
-    folded = fold((_entry(row) for row in tables["load_ledger"]), settle_after=SETTLE, step=step)
+    known = {row["domain"]: _domain(row) for row in tables["domains"]}
+    speaking = counted(map(_entry, tables["load_ledger"]), known, step)
+    folded = fold(speaking, settle_after=SETTLE, step=step)
     sums = IN_BULK[engine](tmp_path, tables)(
         "SELECT domain, sum(settled) AS settled, sum(settled + provisional) AS known"
         " FROM coverage_grid GROUP BY domain"
     )
-    assert {row["domain"]: (int(row["settled"]), int(row["known"])) for row in sums} == {
+    found = {row["domain"]: (int(row["settled"]), int(row["known"])) for row in sums}
+    silent = {row["domain"]: (0, 0) for row in tables["load_ledger"]}
+    assert found == silent | {
         domain: (_points(coverage.settled, step), _points(coverage.read, step))
         for domain, coverage in folded.items()
     }
@@ -150,7 +220,14 @@ def test_coverage_is_the_twin_of_the_ledgers_fold(grid: str, engine: str, tmp_pa
 def _entry(row: dict[str, Any]) -> Entry:
     start, end = to_seconds(row["window_start"]), to_seconds(row["window_end"])
     fetched = (row["fetched_at"] - EPOCH) // timedelta(microseconds=1)
-    return Entry(row["domain"], start, end, row["state"], 0, 0, 0, "", "", "", "", fetched, "")
+    source = row["source"]
+    return Entry(row["domain"], start, end, row["state"], 0, 0, 0, source, "", "", "", fetched, "")
+
+
+def _domain(row: dict[str, Any]) -> Domain:
+    moved = None if row["moved_at"] is None else to_seconds(row["moved_at"])
+    known = Domain(row["domain"], "", "", "", "", None, "", "", "", 0, 0)
+    return known._replace(api=row["api"], moved_at=moved, previous_api=row["previous_api"])
 
 
 def _points(windows: Sequence[Window], step: int) -> int:

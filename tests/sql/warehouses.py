@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from livetraffic.table import TABLES, Column, Kind
 from livetraffic.table import Table as Definition
-from load.reading import install_views, query
+from load.months import STAMPS
+from load.parquet.reading import install_views, query
 
 Row = Mapping[str, object]
 Tables = Mapping[str, Sequence[Row]]
@@ -50,7 +51,7 @@ def write_parquet(root: Path, tables: Tables) -> None:
         rows = tables.get(definition.name, ())
         if definition.name == "warehouse":
             (root / "warehouse.json").write_text(json.dumps(dict(rows[0])), encoding="utf-8")
-        elif definition.name in ("traffic", "traffic_revisions", "load_ledger"):
+        elif definition in STAMPS:
             path = root / definition.name / "month=2026-01" / "data.parquet"
             if rows:
                 path.parent.mkdir(parents=True)
@@ -60,7 +61,7 @@ def write_parquet(root: Path, tables: Tables) -> None:
 
 
 def duckdb_over_parquet(root: Path, tables: Tables) -> Answer:
-    """The door that users have: files, read by ``load.reading``."""
+    """The door that users have: files, read by ``load.parquet.reading``."""
     write_parquet(root, tables)
     return lambda statement: query(root, statement).to_pylist()
 

@@ -154,7 +154,7 @@ def test_projects_need_credentials_and_refuse_in_iams_shape(standin: Standin) ->
     [
         ("GET", "/v1/{p}/stream/traffic/"),
         ("POST", "/v1/{p}/stream/traffic"),
-        ("GET", "/v2/{p}/stats/traffic/detail"),
+        ("GET", "/v2/{p}/stats/traffic/details"),
         ("GET", "/v3/projects/"),
         ("GET", "/"),
     ],

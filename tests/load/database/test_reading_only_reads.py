@@ -10,10 +10,11 @@ import pytest
 import sql
 from livetraffic.domain import Domain
 from livetraffic.errors import ConfigError
+from livetraffic.reconciliation import Reconciliation
 from livetraffic.table import TABLES
 from livetraffic.window import DAY
 from load.database.sink import DatabaseSink
-from load.parquet import ParquetSink
+from load.parquet.sink import ParquetSink
 from load.sink import Sink
 from tests.contract.stores import (
     JANUARY,
@@ -48,7 +49,22 @@ def filled(sink: Sink) -> Sink:
     known = Domain(
         A, "pull", "on", "global", "", JANUARY, "acc", "proj", "r", JANUARY, SENT // 1_000_000
     )
-    sink.put_domains([known, known._replace(domain=B, unlisted_since=JANUARY + DAY)])
+    sink.put_domains(
+        [
+            known,
+            known._replace(
+                domain=B, unlisted_since=JANUARY + DAY, api="v2", moved_at=JANUARY + STEP
+            ),
+        ]
+    )
+    sink.put_reconciliations(
+        [
+            Reconciliation(
+                JANUARY + DAY, RUN, "domain", A, JANUARY, JANUARY + DAY, "v1", "acc", 1, 2, 1, 0,
+                "differs",
+            )
+        ]
+    )  # fmt: skip
     return sink
 
 

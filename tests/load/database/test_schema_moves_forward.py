@@ -1,12 +1,13 @@
 """The tables: what they are made of, whose they are, and how they move from version to version."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, inspect, text
 
 from livetraffic.errors import ConfigError
-from livetraffic.table import TABLES, Kind
+from livetraffic.table import DOMAINS, TABLES, Kind
 from load.database import ddl, schema
 from load.database.dialect import Dialect
 from load.database.sink import DatabaseSink
@@ -113,8 +114,8 @@ def test_a_newer_schema_is_refused_by_everything(
 
 def test_a_newer_format_is_refused(sink: DatabaseSink, dialect: Dialect) -> None:
     with dialect.writer.begin() as connection:
-        connection.execute(text("UPDATE warehouse SET format_version = 2"))
-    with pytest.raises(ConfigError, match="format version 2"):
+        connection.execute(text("UPDATE warehouse SET format_version = 3"))
+    with pytest.raises(ConfigError, match="format version 3"):
         sink.ledger()
 
 
@@ -144,7 +145,21 @@ def test_what_a_killed_creation_left_is_finished(
         connection.exec_driver_sql(ddl.create(ddl.SCHEMA_VERSION, dialect.words))
         connection.exec_driver_sql(ddl.create(TABLES[0], dialect.words))
     prepared(store, place)
-    assert store.read(place).settings == (1, STEP, ZONE, SETTLE_AFTER)
+    assert store.read(place).settings == (2, STEP, ZONE, SETTLE_AFTER)
+
+
+def test_what_a_killed_creation_of_version_1_left_is_finished(
+    store: Store, place: Path, dialect: Dialect
+) -> None:
+    """Its ``domains`` lacks the columns of today."""
+    dialect.make()
+    old = replace(DOMAINS, columns=DOMAINS.columns_of(1))
+    with dialect.writer.begin() as connection:
+        dialect.make_schema(connection)
+        connection.exec_driver_sql(ddl.create(ddl.SCHEMA_VERSION, dialect.words))
+        connection.exec_driver_sql(ddl.create(old, dialect.words))
+    sink = prepared(store, place)
+    assert sink.query("SELECT api FROM domains").num_rows == 0
 
 
 def test_migrations_run_in_order_and_once(
@@ -157,25 +172,25 @@ def test_migrations_run_in_order_and_once(
     applied: list[int] = []
 
     def add(connection: Connection, _: Dialect) -> None:
-        applied.append(2)
+        applied.append(3)
         connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS added (n INT)")
 
     def fail(_: Connection, __: Dialect) -> None:
-        applied.append(3)
-        if applied.count(3) == 1:
+        applied.append(4)
+        if applied.count(4) == 1:
             raise RuntimeError
 
-    monkeypatch.setattr(schema, "VERSION", 3)
-    monkeypatch.setattr(schema, "MIGRATIONS", {2: add, 3: fail})
+    monkeypatch.setattr(schema, "VERSION", 4)
+    monkeypatch.setattr(schema, "MIGRATIONS", {3: add, 4: fail})
     with pytest.raises(RuntimeError):
         prepared(store, place)
     prepared(store, place)
     prepared(store, place)
-    assert applied in ([2, 3, 3], [2, 3, 2, 3])
+    assert applied in ([3, 4, 4], [3, 4, 3, 4])
     with dialect.reader.connect() as connection:
         versions = connection.execute(text("SELECT version FROM schema_version")).scalars().all()
         assert inspect(connection).has_table("added")
-    assert sorted(versions) == [1, 2, 3]
+    assert sorted(versions) == [2, 3, 4]
 
 
 def test_views_are_created_once_and_replaced_when_their_text_changed(

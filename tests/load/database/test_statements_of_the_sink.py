@@ -24,6 +24,7 @@ def test_a_statement_says_what_it_is_for_and_has_no_template(path: Path) -> None
 
 
 def test_every_statement_is_used() -> None:
-    source = Path(__file__).parents[3].joinpath("load/database/upsert.py").read_text("utf-8")
+    folder = Path(__file__).parents[3] / "load" / "database"
+    source = "".join((folder / name).read_text("utf-8") for name in ("upsert.py", "totals.py"))
     for name in sql.names("database"):
         assert f'"{name}"' in source, name

@@ -1,0 +1,1 @@
+"""``report``: the warehouse as one self-contained page, drawn from what the views answer."""

@@ -1,0 +1,1 @@
+"""Finding damage in a warehouse, and mending what can be mended."""

@@ -1,0 +1,1 @@
+"""A warehouse of Parquet files in an S3-compatible object store."""

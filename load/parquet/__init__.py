@@ -1,0 +1,1 @@
+"""The warehouse as open Parquet files in a directory."""
