@@ -44,7 +44,7 @@ _OPTION = -1
 """Our own number for what the driver finds before it asks the server."""
 _TROUBLES = {
     _OPTION: Trouble.OPTION,
-    **dict.fromkeys((1205, 1213), Trouble.CONFLICT),
+    **dict.fromkeys((1205, 1213, 1412), Trouble.CONFLICT),
     **dict.fromkeys((1053, 1077, 1079, 1927, 2006, 2013, 2014, 2055), Trouble.LOST),
     **dict.fromkeys((1062, 1586), Trouble.COLLISION),
     1146: Trouble.ABSENT,

@@ -129,11 +129,14 @@ def install_views(connection: Connection, dialect: Dialect) -> None:
 def made(connection: Connection, place: object) -> Made | None:
     """What the warehouse was made with; None where there is none, and no table need be there.
 
+    MariaDB and MySQL commit each CREATE TABLE, so another run may just be making it: before the
+    version is noted, no other table is looked into.
+
     Raises:
         ConfigError: a newer live-traffic made it.
     """
     layout = version(connection)
-    if layout is None:
+    if not layout:
         return None
     row = connection.execute(_FACTS).first()
     if row is None:

@@ -138,9 +138,8 @@ def test_two_runs_at_once_neither_lose_nor_double(
         subprocess.Popen([sys.executable, "-m", "flows", *arguments], stdout=subprocess.PIPE)
         for _ in range(2)
     ]
-    for run in runs:
-        run.communicate(timeout=300)
-    assert [run.returncode for run in runs] == [0, 0]
+    said = [run.communicate(timeout=300)[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], said
     assert store.read(place).values == offered(live.standin, NIGHT, OFFERED)
     windows, sums, provisional = 5 * 2, 2, 5
     assert len(live.standin.requests("traffic")) == windows + sums + provisional

@@ -40,14 +40,23 @@ def standin():
         yield server
 
 
-def begun(*arguments: str, program=("-m", "flows"), **environment: str) -> subprocess.Popen:
-    """A command in a process of its own; an empty value takes a variable away."""
-    with_it = {k: v for k, v in {**os.environ, **environment}.items() if v}
-    return subprocess.Popen(
-        [sys.executable, *program, *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=with_it,
-    )  # fmt: skip
+@pytest.fixture
+def begun():
+    """Starts a command in a process of its own; an empty value takes a variable away."""
+    with ExitStack() as processes:
+
+        def begin(*arguments: str, program=("-m", "flows"), **environment: str):
+            with_it = {k: v for k, v in {**os.environ, **environment}.items() if v}
+            process = subprocess.Popen(
+                [sys.executable, *program, *arguments],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                env=with_it,
+            )  # fmt: skip
+            processes.enter_context(process)
+            processes.callback(process.kill)
+            return process
+
+        yield begin
 
 
 def reached(condition, process, longest=100) -> None:
@@ -68,6 +77,18 @@ def silence(standin: Standin, operation: str, after: int = 0) -> None:
 def silent(standin: Standin) -> int:
     """How many requests it has been silent about."""
     return sum(MANY - int(str(fault["times"])) for fault in standin.ordered())
+
+
+def at_rest(process) -> bool:
+    """Whether the main thread sleeps, and has done nothing for a second."""
+    thread = Path(f"/proc/{process.pid}/task/{process.pid}")
+    before = thread.joinpath("schedstat").read_text()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(1)
+    if process.poll() is not None:
+        return False
+    sleeps = thread.joinpath("stat").read_text().rpartition(")")[2].split()[0] == "S"
+    return sleeps and thread.joinpath("schedstat").read_text() == before
 
 
 def sent_to_another_thread(process, number) -> None:
@@ -91,7 +112,7 @@ def ended(process, number, *, send=subprocess.Popen.send_signal) -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_signal_may_reach_any_thread(live, figures, number):
+def test_the_signal_may_reach_any_thread(begun, live, figures, number):
     """The main thread waits for the batches without a time-out, and no handler runs in it."""
     silence(live.standin, "traffic", after=4)
     run = begun("backfill", "--engine", "direct", "--as-of", NIGHT)
@@ -117,7 +138,7 @@ WAITS = {
 
 
 @pytest.mark.parametrize("wait", WAITS)
-def test_silence_of_every_kind_is_left(live, figures, wait):
+def test_silence_of_every_kind_is_left(begun, live, figures, wait):
     """Requests of the main thread too: a look-up, a list, a sum."""
     arguments, operation, changes = WAITS[wait]
     ready = live.standin.ready
@@ -143,7 +164,7 @@ def finished_by_the_next(live) -> None:
     assert temporaries(live.warehouse) == []
 
 
-def test_the_wait_that_the_source_asked_for_is_left(live, figures):
+def test_the_wait_that_the_source_asked_for_is_left(begun, live, figures):
     """``Retry-After: 60``."""
     throttle = {"kind": "throttle", "operation": "domains", "retry_after": 60, "times": MANY}
     live.standin.faults([throttle])
@@ -156,7 +177,7 @@ def test_the_wait_that_the_source_asked_for_is_left(live, figures):
     figures("signals", "while it waits", 1)
 
 
-def test_the_wait_for_the_quota_is_left(live, figures):
+def test_the_wait_for_the_quota_is_left(begun, live, figures):
     """What had been read is committed."""
     run = begun(*BACKFILL, LIVE_TRAFFIC_REQUESTS_PER_MINUTE="3")
     reached(lambda: len(live.standin.requests("traffic")) == 3, run)
@@ -166,7 +187,7 @@ def test_the_wait_for_the_quota_is_left(live, figures):
     figures("signals", "while it waits", 1)
 
 
-def test_the_wait_for_another_run_is_left(live, figures):
+def test_the_wait_for_another_run_is_left(begun, live, figures):
     """The other run's lock stays the other's."""
     sink = ParquetSink(live.warehouse)
     with sink.run_lock(wait=0, holder="another"):
@@ -188,7 +209,7 @@ def opened(process, name: str) -> bool:
     return any(path.endswith(name) for path in held)
 
 
-def test_a_connection_that_nobody_accepts_is_left(live, figures, monkeypatch):
+def test_a_connection_that_nobody_accepts_is_left(begun, live, figures, monkeypatch):
     """A listener whose queue is full: the kernel answers nothing."""
     with ExitStack() as stack:
         deaf = stack.enter_context(socket.socket())
@@ -214,7 +235,7 @@ def connecting(port: int, count: int) -> bool:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_commit_under_way_is_finished_or_left_out(live, figures, number):
+def test_a_commit_under_way_is_finished_or_left_out(begun, live, figures, number):
     """Never torn: what is there is the source's."""
     run = begun(*BACKFILL)
     reached(lambda: temporaries(live.warehouse), run)
@@ -225,7 +246,7 @@ def test_a_commit_under_way_is_finished_or_left_out(live, figures, number):
     figures("signals", "in a commit", 1)
 
 
-def test_a_copy_keeps_the_months_it_has(live, tmp_path, figures):
+def test_a_copy_keeps_the_months_it_has(begun, live, tmp_path, figures):
     """And the next one does the rest."""
     assert live.json("backfill", "--engine", "direct", as_of=NIGHT)["exit_code"] == 0
     target = f"sqlite:///{tmp_path}/copy.db"
@@ -236,7 +257,7 @@ def test_a_copy_keeps_the_months_it_has(live, tmp_path, figures):
     figures("signals", "in a copy", 1)
 
 
-def test_a_question_is_left(live, figures):
+def test_a_question_is_left(begun, live, figures):
     """Nothing was changed, nothing is to be finished."""
     assert live.json("backfill", "--engine", "direct", as_of=NIGHT)["exit_code"] == 0
     forever = "SELECT count(*) FROM range(1000000000) a, range(1000000) b WHERE a.range <> b.range"
@@ -251,11 +272,11 @@ NO_WAKEUP = (
 )
 
 
-def test_without_the_descriptor_another_threads_signal_waits(live, figures):
+def test_without_the_descriptor_another_threads_signal_waits(begun, live, figures):
     """The twin of the guard: the main thread runs no handler while it waits for the batches."""
-    silence(live.standin, "traffic", after=4)
+    silence(live.standin, "traffic")
     run = begun(*BACKFILL, program=("-c", NO_WAKEUP))
-    reached(lambda: silent(live.standin) >= 2, run)
+    reached(lambda: silent(live.standin) and at_rest(run), run)
     sent_to_another_thread(run, signal.SIGTERM)
     with pytest.raises(subprocess.TimeoutExpired):
         run.wait(11)

@@ -4,13 +4,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, event, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from livetraffic.errors import ConfigError
 from livetraffic.table import DOMAINS, TABLES, Kind
 from load.database import ddl, schema
 from load.database.dialect import Dialect
+from load.database.failure import Trouble, cause_of
 from load.database.sink import DatabaseSink
+from load.warehouse_file import Made
 from tests.contract.stores import (
     JANUARY,
     LOADED_AT,
@@ -133,6 +136,42 @@ def test_tables_of_someone_else_are_left_alone(store: Store, place: Path, dialec
     assert "schema" in caught.value.remedy
     with dialect.reader.connect() as connection:
         assert inspect(connection).get_table_names() == ["domains"]
+
+
+def test_whoever_looks_while_it_is_made_finds_nothing_or_all(
+    store: Store, place: Path, dialect: Dialect
+) -> None:
+    """After every statement of the making: MariaDB shows each table as soon as it is created."""
+    other = store.make(place)
+    maker = store.make(place)
+    assert isinstance(maker, DatabaseSink)
+    looks = 0
+
+    def look(*_: object) -> None:
+        nonlocal looks
+        looks += 1
+        other.check(step=STEP, timezone=ZONE)
+        assert other.made() in {None, Made(STEP, ZONE, SETTLE_AFTER)}
+        assert (other.ledger(), other.domains(), other.calendar()) == ([], [], None)
+
+    event.listen(maker._dialect.writer, "after_cursor_execute", look)
+    maker.prepare(step=STEP, timezone=ZONE, settle_after=SETTLE_AFTER)
+    assert looks > len(TABLES)
+    assert other.made() == Made(STEP, ZONE, SETTLE_AFTER)
+
+
+@pytest.mark.parametrize("name", ["mariadb"])
+def test_a_table_that_changed_since_the_snapshot_is_a_conflict(
+    sink: DatabaseSink, dialect: Dialect
+) -> None:
+    """The server asks for the transaction once more; so it is what is tried again."""
+    with dialect.reader.connect() as looking:
+        looking.execute(text("SELECT * FROM schema_version"))
+        with dialect.writer.connect() as other:
+            other.execute(text("CREATE TABLE meanwhile (a INT)"))
+        with pytest.raises(DBAPIError) as caught:
+            looking.execute(text("SELECT * FROM meanwhile"))
+    assert dialect.judge(cause_of(caught.value)) is Trouble.CONFLICT
 
 
 def test_what_a_killed_creation_left_is_finished(
