@@ -32,7 +32,10 @@ _TURNS: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The way to the file at ``path``; an opening that finds it taken waits ``patience`` seconds."""
+    """The way to the file at ``path``; an opening that finds it taken waits ``patience`` seconds.
+
+    They count from the last time that it was written: among writers that all get on, the turn comes.
+    """
 
     path: Path
     patience: float = 60.0
@@ -93,10 +96,12 @@ class Door:
     def _connected(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         if not read_only and not self.path.exists():
             make_file(self.path)
-        deadline = self.clock() + self.patience
+        deadline, written = 0.0, -1
         pause = _POLL
         while True:
             before_image.put_back(self.path)
+            if (now := self._last_written()) != written:
+                deadline, written = self.clock() + self.patience, now
             try:
                 return duckdb.connect(str(self.path), read_only=read_only)
             except duckdb.Error as error:
@@ -106,6 +111,11 @@ class Door:
                     raise self._taken(error) from error
             self.sleeper(pause)
             pause = min(pause * 1.5, _LONGEST_POLL)
+
+    def _last_written(self) -> int:
+        with suppress(FileNotFoundError):
+            return self.path.stat().st_mtime_ns
+        return 0
 
     def _taken(self, error: duckdb.Error) -> SinkError:
         return SinkError(

@@ -82,14 +82,15 @@ def keep(api: str, name: str, value: object) -> None:
 
 def test_every_secret_can_be_in_a_block(live, prefect_api, tmp_path):
     """Whatever kind of credentials, in variables and in the file; and the warehouse's URL."""
-    ready = live.standin.ready
-    secrets = ("token", "ak", "sk", "password")
+    ready = live.standin.ready | {"security_token": live.standin.world.account.security_token}
+    secrets = ("token", "ak", "sk", "security_token", "password")
+    ours = {name: f"our-{name.replace('_', '-')}" for name in secrets}
     for name in secrets:
-        keep(prefect_api, f"our-{name.replace('_', '-')}", ready[name])
+        keep(prefect_api, ours[name], ready[name])
     keep(prefect_api, "our-url", f"sqlite:///{tmp_path}/in-a-block.db")
     keep(prefect_api, "a-number", 5)
     keep(prefect_api, "spoilt", f"{ready['token']} with blanks")
-    block = lambda name: {f"LIVE_TRAFFIC_{name.upper()}_BLOCK": f"our-{name}"}  # noqa: E731
+    block = lambda name: {f"LIVE_TRAFFIC_{name.upper()}_BLOCK": ours[name]}  # noqa: E731
     user = {f"LIVE_TRAFFIC_{n.upper()}": ready[n] for n in ("username", "account")}
     user["LIVE_TRAFFIC_IAM_ENDPOINT"] = ready["iam_endpoint"]
     accounts = tmp_path / "accounts.toml"
@@ -101,6 +102,7 @@ def test_every_secret_can_be_in_a_block(live, prefect_api, tmp_path):
     good = [
         [block("token"), PLAN],
         [block("ak") | block("sk"), PLAN],
+        [block("ak") | block("sk") | block("security_token"), PLAN],
         [user | block("password"), PLAN],
         [{"LIVE_TRAFFIC_CONFIG": str(accounts)}, PLAN],
         [block("token") | url, ["backfill", "--engine", "direct", "--as-of", NIGHT]],
@@ -109,6 +111,9 @@ def test_every_secret_can_be_in_a_block(live, prefect_api, tmp_path):
         "'our-nothing', which is no Secret block": {"LIVE_TRAFFIC_TOKEN_BLOCK": "our-nothing"},
         "'a-number', which holds no text": {"LIVE_TRAFFIC_TOKEN_BLOCK": "a-number"},
         "token": {"LIVE_TRAFFIC_TOKEN_BLOCK": "spoilt"},
+        "credentials": block("ak")
+        | block("sk")
+        | {"LIVE_TRAFFIC_SECURITY_TOKEN_BLOCK": "our-password"},
         "LIVE_TRAFFIC_TOKEN_FILE and LIVE_TRAFFIC_TOKEN_BLOCK are both set": {
             "LIVE_TRAFFIC_TOKEN_FILE": "/x",
             "LIVE_TRAFFIC_TOKEN_BLOCK": "our-token",

@@ -1,5 +1,6 @@
 """What is particular to a warehouse in a DuckDB file: who holds it when, and what others see in it."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -116,6 +117,24 @@ def test_who_waits_gets_the_file_when_it_is_free(path: Path, sink: DuckDbSink) -
     with held(path, "read") as child:
         threading.Timer(0.3, child.kill).start()
         assert put(patient, ROWS) == Receipt(inserted=2)
+
+
+def test_who_waits_among_writers_that_get_on_is_not_told_that_one_holds_it(
+    path: Path, sink: DuckDbSink
+) -> None:
+    """Sixty seconds without a commit are a program that does not let go; with commits they are not."""
+    seconds, naps = 0.0, 0
+
+    def nap(_: float) -> None:
+        nonlocal seconds, naps
+        seconds, naps = seconds + 40, naps + 1
+        if naps <= 5:
+            os.utime(path, ns=(naps, naps))  # as another writer's commit does
+
+    patient = DuckDbSink(path, sleeper=nap, clock=lambda: seconds)
+    with held(path, "write"), pytest.raises(SinkError, match="more than 60 s"):
+        put(patient, ROWS)
+    assert naps == 5 + 2
 
 
 def test_threads_of_one_process_take_turns(path: Path, sink: DuckDbSink) -> None:
