@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import requests
 
-from flows.settings import calm_prefect, of_prefect_server, use_prefect_api
+from flows.settings import calm_prefect, of_prefect_server, prefect_api
 from livetraffic.errors import LiveTrafficError
 
 HOST = "127.0.0.1"
@@ -38,8 +38,8 @@ def local_server() -> Iterator[str]:
     )
     try:
         _wait_until_healthy(child, url)
-        use_prefect_api(url)
-        yield url
+        with prefect_api(url):
+            yield url
     finally:
         child.terminate()
         try:

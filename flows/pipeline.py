@@ -25,7 +25,7 @@ from flows.summary import BatchReceipt, RunSummary
 from flows.survey import survey
 from livetraffic import plan
 from livetraffic.domain import Domain
-from livetraffic.errors import LiveTrafficError, SinkError, Stopped
+from livetraffic.errors import LiveTrafficError, SinkError, SourceError, Stopped
 from livetraffic.ledger import complete_until
 from livetraffic.plan import Batch, Slice
 from livetraffic.reconciliation import Reconciliation
@@ -135,15 +135,31 @@ class _Run:
                 self._domains,
                 self._run_id,
                 tolerance=self._request.tolerance,
+                failed=self._not_reconciled,
+                accounts=self._live(),
             )
         return self._summary(receipt, out_of_reach, reconciled)
+
+    def _not_reconciled(self, account: str, error: LiveTrafficError) -> None:
+        """The next run compares what could not be compared; with wrong keys there would be none."""
+        if isinstance(error, SourceError):
+            log.warning("not reconciled", extra={"account": account, "reason": str(error)})
+        else:
+            self._fail(account, error)
 
     def _learn(
         self, ask: Callable[[Serving, list[Domain]], list[Domain]], *, final: bool = False
     ) -> bool:
-        """Let each account's evidence speak; keep what is new in the warehouse, if anything is."""
+        """Let each account's evidence speak; keep what is new in the warehouse.
+
+        Returns:
+            Whether something was new, or an account failed: what is due is then to be looked up anew.
+        """
+        live = self._live()
         found: list[Domain] = []
         for account, serving in self._servings.items():
+            if account not in live and not final:
+                continue
             mine = [domain for domain in self._domains if domain.account == account]
             try:
                 found += ask(serving, mine)
@@ -156,7 +172,7 @@ class _Run:
         changed = {d.domain: d for d in found if known[d.domain] != d}
         self._domains = sorted({**known, **changed}.values())
         self._keep(final=final)
-        return bool(changed)
+        return bool(changed) or live != self._live()
 
     def _keep(self, *, final: bool) -> None:
         """Store what is known of the domains, but of those that are being tried only the outcome."""

@@ -5,10 +5,9 @@ nothing but the whole tenant, so its domains are compared together, point by poi
 not agree is read once more; what then still differs is for people to look at.
 """
 
-import logging
 import threading
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from extract.slices import Stamp, read_slice
 from flows.bootstrap import Deps, Tenant, connect, holder, new_run_id
@@ -19,7 +18,7 @@ from flows.outlook import Outlook, look
 from flows.summary import EXIT_CHECK_FAILED, EXIT_OK
 from livetraffic import plan
 from livetraffic.domain import Domain
-from livetraffic.errors import SourceError
+from livetraffic.errors import LiveTrafficError, SinkError, SourceError, Stopped
 from livetraffic.instants import parse_duration
 from livetraffic.plan import Leg
 from livetraffic.reconciliation import (
@@ -34,8 +33,6 @@ from livetraffic.reconciliation import (
 from livetraffic.route import V1, V2
 from livetraffic.window import DAY, Window, ceil, cut, floor, intersect, merge, subtract
 
-log = logging.getLogger(__name__)
-
 PATIENCE = 3 * DAY
 """How long a day that has not settled whole holds back those behind it."""
 
@@ -46,10 +43,11 @@ def reconcile(
     run_id: str,
     *,
     tolerance: int,
+    failed: Callable[[str, LiveTrafficError], None],
+    accounts: Collection[str] | None = None,
     asked: Window | None = None,
     again: bool = False,
     names: tuple[str, ...] = (),
-    strict: bool = False,
 ) -> list[Reconciliation]:
     """Compare the days that have settled with the source's sums, and store what came of it.
 
@@ -60,32 +58,34 @@ def reconcile(
     Args:
         domains: those that are kept.
         tolerance: bytes a point that a sum may be off by.
+        failed: told of each account that could not be compared whole, and why, once all that could
+            be compared is stored.
+        accounts: only these; None: all.
         asked: only this time; None: all that the source still has.
         again: also what was compared before.
         names: only these domains, and no account as a whole; empty: everything.
-        strict: raise what the source refused, when all that could be compared is stored.
 
     Raises:
-        CredentialsError, ClockError, SinkError, Stopped: nothing more could be done.
-        SourceError: ``strict``, and the source did not answer.
+        SinkError, Stopped: nothing more could be done.
     """
     outlook = look(deps.sink, domains, deps.rules, now=seconds(deps.clock), asked=asked)
     done = [] if again else deps.sink.reconciliations()
     check = _Check(deps, outlook, run_id, tolerance, done)
     found: list[Reconciliation] = []
-    errors: list[SourceError] = []
+    errors: list[tuple[str, LiveTrafficError]] = []
     for tenant in deps.tenants:
+        if accounts is not None and tenant.name not in accounts:
+            continue
         for compare in (check.summaries,) if names else (check.summaries, check.tenant):
             try:
                 found += compare(tenant, names)
-            except SourceError as error:
-                errors.append(error)
-                if not strict:
-                    facts = {"account": tenant.name, "reason": str(error)}
-                    log.warning("not reconciled", extra=facts)
+            except (SinkError, Stopped):
+                raise
+            except LiveTrafficError as error:
+                errors.append((tenant.name, error))
     deps.sink.put_reconciliations(found)
-    if strict and errors:
-        raise errors[0]
+    for account, reason in errors:
+        failed(account, reason)
     return found
 
 
@@ -99,7 +99,8 @@ def reconciled(
     """The command: everything that has settled in a range, again, under the run lock.
 
     Raises:
-        LiveTrafficError: the source or the warehouse could not be used.
+        LiveTrafficError: an account or the warehouse could not be used; what the other accounts gave
+            is stored.
     """
     settings = call.load_settings()
     clock = call.clock(settings, writes=True)
@@ -110,17 +111,23 @@ def reconciled(
     deps.sink.prepare(step=rules.step, timezone=deps.timezone, settle_after=rules.settle_after)
     run_id = new_run_id(deps)
     wait = float(parse_duration(lock_wait, "--lock-wait"))
+    errors = [*deps.broken.items()]
     with run_lock(deps.sink, wait=wait, holder=holder(run_id), stop=stop):
-        return reconcile(
+        found = reconcile(
             deps,
             deps.sink.domains(),
             run_id,
             tolerance=settings.reconcile_tolerance,
+            failed=lambda account, error: errors.append((account, error)),
             asked=asked,
             again=True,
             names=names,
-            strict=True,
         )
+    for account, error in errors:
+        if settings.accounts:
+            error.message = f"Account {account}: {error.message}"
+        raise error
+    return found
 
 
 def exit_code(found: Iterable[Reconciliation]) -> int:

@@ -292,6 +292,15 @@ def of_prefect_server(url: str) -> dict[str, str]:
     return {**os.environ, "PREFECT_SERVER_UI_API_URL": url, "PREFECT_UI_URL": home}
 
 
-def use_prefect_api(url: str) -> None:
-    """Make this the Prefect API of this process and its children."""
+@contextmanager
+def prefect_api(url: str) -> Iterator[None]:
+    """Make this the Prefect API of this process and its children, inside the block."""
+    before = os.environ.get("PREFECT_API_URL")
     os.environ["PREFECT_API_URL"] = url
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PREFECT_API_URL"]
+        else:
+            os.environ["PREFECT_API_URL"] = before

@@ -12,12 +12,20 @@ import pytest
 from load.sink import Sink
 from tests.contract import processes
 from tests.contract.stores import STEP, Contents, Store, prepared
-from tests.contract.workers import CROSSING, DOMAINS, POINTS, START, value_of
+from tests.contract.workers import (
+    CROSSING,
+    DOMAINS,
+    POINTS,
+    START,
+    value_of,
+    value_of_change,
+)
 from tests.figures import KILLS as FULL_KILLS
 from tests.figures import Figures, long_form
 
 Reader = Callable[[], Contents]
 WRITERS, COMMITS = (8, 25) if long_form() else (3, 12)
+CHANGES = 50 if long_form() else 20
 KILLS = FULL_KILLS if long_form() else 12
 COMMITS_SEEN = 12
 PYTHON = [sys.executable, "-m", "tests.contract.workers"]
@@ -73,6 +81,23 @@ def test_writers_over_the_same_windows_lose_nothing_and_double_nothing(
         for commit in range(COMMITS)
     )
     figures("writers", f"{WRITERS} processes over the same windows", WRITERS * COMMITS, sink=name)
+
+
+def test_what_writers_change_at_once_is_one_history(
+    sink: Sink, contents: Reader, name: str, place: Path, figures: Figures
+) -> None:
+    """Each point's revisions lead from the first value to the last: none from one that was gone."""
+    writers = [processes.Worker("change", name, place, i, CHANGES) for i in range(WRITERS)]
+    assert [writer.ended() for writer in writers] == [0] * WRITERS
+    found = contents()
+    said = {value_of_change(i, commit) for i in range(WRITERS) for commit in range(CHANGES)}
+    assert len(found.values) == len(DOMAINS) * len(CROSSING)
+    for (domain, moment), last in found.values.items():
+        mine = [row for row in found.revisions if row[:2] == (domain, moment)]
+        olds, news = ([row[column] for row in mine] for column in (3, 4))
+        assert sorted([*olds, last]) == sorted(said)
+        assert len({*news}) == len(news)
+    figures("writers", f"{WRITERS} processes that disagree", WRITERS * CHANGES, sink=name)
 
 
 def test_rows_revisions_and_ledger_agree_after_every_kill(

@@ -44,6 +44,23 @@ def write(store: str, place: str, number: str, commits: str) -> None:
         )
 
 
+def change(store: str, place: str, number: str, commits: str) -> None:
+    """Commit the same window again and again; no two commits of any writer say the same."""
+    sink = STORES[store].make(Path(place))
+    for commit in range(int(commits)):
+        value = value_of_change(int(number), commit)
+        rows = [(name, START + i * STEP, value) for name in DOMAINS for i in CROSSING]
+        run = f"run-{number}-{commit}"
+        start, end = (START + i * STEP for i in (CROSSING.start, CROSSING.stop))
+        entries = [entry(name, start, end, run_id=run) for name in DOMAINS]
+        sink.upsert(frame(rows), entries, loaded_at=LOADED_AT, run_id=run)
+
+
+def value_of_change(number: int, commit: int) -> int:
+    """What a writer says of every point in one of its commits."""
+    return number * 1000 + commit
+
+
 def write_generations(store: str, place: str) -> None:
     """Until killed: every commit gives every point of every domain the commit's number."""
     for generation in generations(store, place, range(POINTS)):
@@ -141,6 +158,7 @@ def hold(store: str, place: str) -> None:
 
 JOBS: dict[str, Callable[..., None]] = {
     "write": write,
+    "change": change,
     "generations": write_generations,
     "forks": fork_and_kill,
     "watch": watch,

@@ -13,11 +13,15 @@ import time
 import unicodedata
 from contextlib import suppress
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from extract.standin.server import Standin
+from flows.covered import Covered
+from flows.grid import grid_rows
 from flows.terminal import bytes_text, left_text, span
+from livetraffic.plan import Interval
 from livetraffic.window import DAY, HOUR, Window
 from terminal import settings_of
 from test_history_into_warehouse import at
@@ -136,6 +140,23 @@ def test_columns_of_wide_letters_stand_below_each_other(settings):
     place = cells(head[: head.index("备注")])
     assert len(rows) == 3
     assert {cells(row[: row.index("账单")]) for row in rows} == {place}
+
+
+def test_the_grid_of_wide_names_stands_in_columns():
+    """Whatever a name is made of, and however long it is, its cells begin in one column."""
+    week = Window(1_767_225_600, 1_767_225_600 + 7 * DAY)
+    names = (
+        "a.cn",
+        "播放.cn",
+        "很长很长很长很长的播放域名.cn",
+        "a-very-long-name-indeed.example.com",
+    )
+    covered = Covered([Interval(name, week, "complete") for name in names], [], list(names))
+    for width in (30, 80):
+        grid = grid_rows(covered, ZoneInfo("UTC"), width)
+        assert {cells(row.label) for row in grid.rows} == {grid.label_width}
+    alone = Covered([Interval("播放域名.cn", week, "complete")], [], ["播放域名.cn"])
+    assert [row.label for row in grid_rows(alone, ZoneInfo("UTC"), 80).rows] == ["播放域名.cn"]
 
 
 def test_a_pipe_gets_no_escape_and_what_is_asked_for_is_coloured(settings):

@@ -119,6 +119,42 @@ def test_an_account_that_fails_half_way_does_not_stop_the_others(live, first, se
     assert len(accounts_of(live.warehouse)["two"]) == 2
 
 
+def test_an_account_that_fails_before_its_data_are_asked_for_does_not_stop_the_others(
+    live, first, second
+):
+    """While it is found out which API serves its domains: the server's clock has jumped."""
+    for server in (first, second):
+        server.set_clock(None)
+    first.faults([{"kind": "clock_skew", "seconds": 7200, "operation": "summary_v2", "times": 100}])
+    summary = live.json("nightly", "--engine", "direct")
+    assert set(summary["failed_accounts"]) == {"one"}, summary
+    assert "clock" in summary["failed_accounts"]["one"]
+    assert set(accounts_of(live.warehouse)) == {"two"}
+
+
+def test_an_account_whose_sums_are_refused_does_not_stop_those_of_the_others(live, first, second):
+    """Its token is revoked once everything is read; it is named, by ``reconcile`` too."""
+    refusal = {"kind": "status", "status": 401, "error_code": "LIVE.100011003", "error_msg": "no",
+               "operation": "traffic", "times": 100}  # fmt: skip
+    slices = live.json("plan", as_of=NIGHT)["requests"] // 2
+    first.faults([{**refusal, "after": slices}])
+    summary = run(live, "nightly")
+    assert summary["exit_code"] == 5, summary
+    assert set(summary["failed_accounts"]) == {"one"}
+    assert {row["account"] for row in summary["reconciliations"]} == {"two"}
+    assert {name: len(domains) for name, domains in accounts_of(live.warehouse).items()} == {
+        "one": 2,
+        "two": 2,
+    }
+    assert live("reconcile", as_of=NIGHT).code == 2
+    configure(account(first, "one", credentials=""), account(second, "two"))
+    outcome = live("reconcile", as_of=NIGHT)
+    assert (outcome.code, "Account one: No credentials" in outcome.err) == (2, True), outcome
+    first.faults([])
+    configure(account(first, "one"), account(second, "two"))
+    assert live("reconcile", as_of=NIGHT).code == 0
+
+
 def test_where_every_account_fails_nothing_was_done(live, first, second):
     """The first reason, and its exit code."""
     wrong = {"credentials": 'token = "wrong"'}

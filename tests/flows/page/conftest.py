@@ -12,7 +12,7 @@ from livetraffic.reconciliation import Reconciliation
 from load.parquet.sink import ParquetSink
 from page.warehouses import AS_OF, DAY, MIDNIGHT, NOW, entry, known, prepared, read_whole, stored
 
-HOSTILE = """</script><img src=x onerror="hacked=1"><script>hacked=2</script>'; DROP"""
+HOSTILE = """</script ><img src=x onerror="hacked=1"><script>hacked=2</script>'; DROP"""
 """No domain list would hold it, but a warehouse can be written by others."""
 
 

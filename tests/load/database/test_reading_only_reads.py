@@ -13,6 +13,7 @@ from livetraffic.errors import ConfigError
 from livetraffic.reconciliation import Reconciliation
 from livetraffic.table import TABLES
 from livetraffic.window import DAY
+from load.database.dialect import Dialect
 from load.database.sink import DatabaseSink
 from load.parquet.sink import ParquetSink
 from load.sink import Sink
@@ -243,6 +244,23 @@ OWN = {
         "WITH t AS (SELECT 1) DELETE FROM traffic",
     ],
 }
+
+
+@pytest.mark.parametrize("name", ["mariadb"])
+def test_a_function_that_writes_is_refused_by_the_server(
+    sink: DatabaseSink, dialect: Dialect, store: Store, place: Path
+) -> None:
+    """No word of the statement says so: what stops it is that the transaction can only read."""
+    with dialect.writer.connect() as connection:
+        connection.exec_driver_sql(
+            "CREATE FUNCTION spoil() RETURNS INT MODIFIES SQL DATA"
+            " BEGIN INSERT INTO run_holder (holder) VALUES ('me'); RETURN 1; END"
+        )
+    before = store.trace(place)
+    with pytest.raises(ConfigError) as caught:
+        sink.query("SELECT spoil()")
+    assert caught.value.remedy
+    assert store.trace(place) == before
 
 
 def test_anything_but_reading_is_refused_and_nothing_happens(
