@@ -6,6 +6,7 @@ differs only in the spelling of a word is rewritten here, so that no file is rep
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from hashlib import sha256
 
 from sql import references, views
@@ -72,6 +73,7 @@ def install(
     return wanted
 
 
+@cache
 def _spelled(text: str, dialect: str) -> str:
     for pattern, spelling in _SPELLINGS.get(dialect, ()):
         text = re.sub(pattern, spelling, text)

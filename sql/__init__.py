@@ -5,6 +5,7 @@
 """
 
 import re
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib.resources import files
 
@@ -42,6 +43,7 @@ def views(dialect: str | None = None) -> tuple[tuple[str, str], ...]:
     return tuple((name, texts[name]) for name in TopologicalSorter(needs).static_order())
 
 
-def references(text: str) -> set[str]:
+@cache
+def references(text: str) -> frozenset[str]:
     """The names that a statement reads from: tables, views and its own common table expressions."""
-    return set(_REFERENCE.findall(_COMMENT.sub("", text)))
+    return frozenset(_REFERENCE.findall(_COMMENT.sub("", text)))

@@ -7,6 +7,7 @@ import atexit
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -50,7 +51,12 @@ def _ended(server: "subprocess.Popen[str]") -> None:
 
 
 def client() -> Any:
-    """A client that is not the sink's."""
+    """A client that is not the sink's, and not one of a process that this was forked from."""
+    return _client_of(os.getpid())
+
+
+@cache
+def _client_of(_process: int) -> Any:
     return boto3.client(
         "s3",
         endpoint_url=endpoint(),
@@ -61,28 +67,32 @@ def client() -> Any:
 
 def url_of(place: Path) -> str:
     """The warehouse of a path: a prefix in a bucket that is created."""
-    bucket = f"lt-{sha256(str(place).encode()).hexdigest()[:20]}"
-    client().create_bucket(Bucket=bucket)
-    return f"s3://{bucket}/some/prefix"
+    client().create_bucket(Bucket=_bucket(place))
+    return f"s3://{_bucket(place)}/some/prefix"
 
 
 def objects(place: Path) -> dict[str, Any]:
     """What the listing says of every object of the path's bucket, by name below the prefix."""
-    bucket = url_of(place).split("/")[2]
-    pages = client().get_paginator("list_objects_v2").paginate(Bucket=bucket)
-    found = (item for page in pages for item in page.get("Contents", ()))
-    return {item["Key"].removeprefix("some/prefix/"): item for item in found}
+    pages = client().get_paginator("list_objects_v2").paginate(Bucket=_bucket(place))
+    with suppress(client().exceptions.NoSuchBucket):
+        found = [item for page in pages for item in page.get("Contents", ())]
+        return {item["Key"].removeprefix("some/prefix/"): item for item in found}
+    return {}
 
 
 def read(place: Path, name: str) -> bytes:
     """An object's content."""
-    bucket = url_of(place).split("/")[2]
-    return bytes(client().get_object(Bucket=bucket, Key=f"some/prefix/{name}")["Body"].read())
+    answer = client().get_object(Bucket=_bucket(place), Key=f"some/prefix/{name}")
+    return bytes(answer["Body"].read())
 
 
 def drop(place: Path) -> None:
     """Remove the path's bucket."""
-    bucket = url_of(place).split("/")[2]
     for name in objects(place):
-        client().delete_object(Bucket=bucket, Key=f"some/prefix/{name}")
-    client().delete_bucket(Bucket=bucket)
+        client().delete_object(Bucket=_bucket(place), Key=f"some/prefix/{name}")
+    with suppress(client().exceptions.NoSuchBucket):
+        client().delete_bucket(Bucket=_bucket(place))
+
+
+def _bucket(place: Path) -> str:
+    return f"lt-{sha256(str(place).encode()).hexdigest()[:20]}"

@@ -104,6 +104,7 @@ def mariadb_connection(place: Path | None = None) -> pymysql.Connection:
         database=None if place is None else _name(place),
         charset="utf8mb4",
         autocommit=True,
+        ssl_disabled=True,
     )
 
 
