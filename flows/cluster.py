@@ -29,6 +29,10 @@ FETCH_S = 10.0
 GRACE_S = 7.0
 """How long workers are waited for that commit what they have read when a run is stopped: less than what
 ``flows.stopping`` gives the whole process."""
+QUIET_S = 20.0
+"""How long nothing may be heard of a batch before the scheduler is asked whether it is there."""
+ANSWER_S = 20.0
+"""How long it may take to answer: one that is frozen, or behind a dead line, breaks no connection."""
 _GONE = ("cancelled", "lost")
 """What the futures of a client become that has lost its scheduler, even where it finds it again."""
 
@@ -82,10 +86,21 @@ class Cluster:
         ]
         ending = _Ending(client, signal, self._stop)
         for batch, future in zip(batches, futures, strict=True):
+            heard = time.monotonic()
             while (returned := self._returned(client, batch, future)) is None:
                 ending.look()
+                if time.monotonic() - heard > QUIET_S:
+                    self._hear(client)
+                    heard = time.monotonic()
             ending.look()
             yield load.take(returned)
+
+    def _hear(self, client: "Client") -> None:
+        """Raise where the scheduler does not answer."""
+        try:
+            client.sync(cast("Any", client.scheduler).identity, callback_timeout=ANSWER_S)
+        except OSError as error:  # TimeoutError is one
+            raise _lost(self._address) from error
 
     def _returned(self, client: "Client", batch: Batch, future: Any) -> Returned | None:
         """What became of the batch; None: nothing yet."""

@@ -15,7 +15,7 @@ from flows import cluster as dask_cluster
 from flows.pipeline import in_threads
 from flows.progress import Silent
 from flows.running import Job, run_job
-from livetraffic.errors import Stopped
+from livetraffic.errors import LiveTrafficError, Stopped
 from terminal import commands
 from test_history_into_databases import NIGHT, at
 from tests import servers
@@ -33,8 +33,8 @@ SLOW = {"kind": "slow", "operation": "traffic", "seconds": 0.3}
 
 @pytest.fixture
 def standin():
-    """A stand-in whose clock stands still and whose answers take their time."""
-    with Standin(domains=6, now=at(NIGHT), requests_per_minute=0) as server:
+    """A stand-in whose clock stands still and whose answers take their time; each window is one entry."""
+    with Standin(domains=5, plain=True, now=at(NIGHT), requests_per_minute=0) as server:
         server.faults([SLOW])
         yield server
 
@@ -130,6 +130,29 @@ def test_a_scheduler_that_is_lost_ends_the_run_in_a_sentence_and_keeps_what_is_c
         worker.wait(timeout=PATIENCE_S)
     assert 0 < len(settled(place)) < ALL
     assert STORES["postgres"].read(place).values.items() <= offered(standin, NIGHT).items()
+    finished_by_the_next(live, standin, place)
+
+
+def test_a_scheduler_that_is_frozen_counts_as_lost(live, machines, standin, place, monkeypatch):
+    """SIGSTOP: no connection breaks, and no answer comes."""
+    monkeypatch.setattr(dask_cluster, "QUIET_S", 1.0)
+    monkeypatch.setattr(dask_cluster, "ANSWER_S", 2.0)
+
+    def freeze():
+        while asked(standin) < 10:
+            time.sleep(0.02)
+        machines.scheduler.send_signal(signal.SIGSTOP)
+
+    freezing = threading.Thread(target=freeze)
+    freezing.start()
+    try:
+        with pytest.raises(LiveTrafficError, match=r"scheduler .* was lost"):
+            run_job(over(machines), in_threads, threading.Event(), Silent())
+    finally:
+        freezing.join()
+    machines.scheduler.kill()
+    for worker in machines.workers:
+        worker.wait(timeout=PATIENCE_S)
     finished_by_the_next(live, standin, place)
 
 
