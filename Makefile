@@ -19,8 +19,10 @@ setup: $(STAMP)  ## Make the virtual environment and install what is pinned.
 demo: $(STAMP)   ## Run everything once against the stand-in, into ./demo.
 	$(BIN)/live-traffic demo
 
+# Much of a test is waiting, for a server or for a process: one worker more than there are cores.
+test: WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 test: $(STAMP)   ## Run all tests.
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 fast: $(STAMP)   ## Run the tests that need no Prefect server.
 	$(BIN)/python -m pytest -m "not prefect" -n 2
