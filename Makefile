@@ -27,7 +27,7 @@ test: $(STAMP)   ## Run all tests.
 fast: $(STAMP)   ## Run the tests that need no Prefect server.
 	$(BIN)/python -m pytest -m "not prefect" -n 2
 
-soak: $(STAMP)   ## Simulate 400 nights with outages, moves and restatements.
+nights: $(STAMP) ## Simulate 400 nights with outages, moves and restatements.
 	SOAK_NIGHTS=400 $(BIN)/python -m pytest tests/flows/test_many_nights.py -n 2
 
 reliability: FAULTS ?= long
@@ -35,6 +35,8 @@ reliability: $(STAMP) ## Do everything to it that tests can; writes docs/reliabi
 	rm -rf .figures
 	status=0; FAULTS=$(FAULTS) FIGURES=$(CURDIR)/.figures $(BIN)/python -m pytest -m figures -n 2 --timeout=3600 || status=$$?; \
 	FAULTS=$(FAULTS) $(BIN)/python -m tests.reliability .figures && exit $$status
+
+soak: reliability nights ## Both of these: everything that is tried only now and then.
 
 automations: $(STAMP)  ## Try the automations on a real Prefect server (two minutes).
 	PREFECT_AUTOMATIONS=1 $(BIN)/python -m pytest tests/flows/test_prefect_automations.py
@@ -52,4 +54,4 @@ lock:            ## Resolve the pins anew (needs uv); look at what changed befor
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock
 	uv pip compile pyproject.toml --all-extras --group dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements-dev.lock
 
-.PHONY: help setup demo test fast soak automations reliability lint bench lock
+.PHONY: help setup demo test fast nights soak automations reliability lint bench lock

@@ -80,6 +80,7 @@ class PrivateMariadb:
             daemon, "--no-defaults", f"--datadir={directory / 'data'}", *user,
             f"--port={self._port}", "--bind-address=127.0.0.1", f"--socket={directory / 'socket'}",
             "--local-infile=1", f"--pid-file={directory / 'pid'}",
+            f"--tmpdir={directory}",  # it removes what it takes for its own, of other servers too
         ]  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
         self.start()

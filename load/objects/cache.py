@@ -78,9 +78,10 @@ class Cache:
     def _trim(self) -> None:
         """Remove the copies that were not asked for longest until the rest fits."""
         found = []
-        for path in self.directory.rglob("*"):
-            with suppress(OSError):
-                if path.is_file():
+        # Other processes remove files and folders meanwhile: ``walk`` passes over what is gone.
+        for folder, _, names in os.walk(self.directory):
+            for path in (Path(folder, name) for name in names):
+                with suppress(OSError):
                     status = path.stat()
                     found.append((status.st_mtime, status.st_size, path))
         total = sum(size for _, size, _ in found)

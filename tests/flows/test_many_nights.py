@@ -1,6 +1,6 @@
 """Simulated months on the movable clock: outages, late and restated values, domains that come, go, move.
 
-``make soak`` runs 400 nights; the tests some dozens a seed.
+``make nights`` runs 400 of them; the tests some dozens a seed.
 """
 
 import os
