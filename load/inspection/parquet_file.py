@@ -11,6 +11,7 @@ from livetraffic.table import TRAFFIC, Table
 from load.arrow import same_columns
 from load.failure import damaged, reading
 from load.months import STAMPS, bounds
+from load.parquet.opening import opened
 from load.rows import encoded, integers
 
 
@@ -41,7 +42,7 @@ def _check(path: Path, table: Table) -> None:
     Raises:
         SinkError: it is not whole, or not ours.
     """
-    with reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with reading(path), opened(path) as file:
         if not same_columns(file.schema_arrow, table):
             raise damaged(path, f"its columns are not those of {table.name}")
         for index in range(file.num_row_groups):

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from livetraffic.table import Table
 from load.arrow import GROUP_ROWS, ParquetOutput, completed, same_columns, schema
 from load.failure import damaged, reading
+from load.parquet.opening import opened
 
 
 def append(source: Path, table: Table, new: pa.Table, stream: IO[bytes]) -> None:
@@ -29,7 +29,7 @@ def append(source: Path, table: Table, new: pa.Table, stream: IO[bytes]) -> None
 
 def _stored(source: Path, table: Table) -> Iterator[pa.Table]:
     try:
-        with reading(source), pq.ParquetFile(source, page_checksum_verification=True) as file:
+        with reading(source), opened(source) as file:
             if not same_columns(file.schema_arrow, table):
                 raise damaged(source, f"its columns are not those of {table.name}")
             for index in range(file.num_row_groups):

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
-import pyarrow.parquet as pq
 
 from livetraffic.errors import LiveTrafficError
 from load.failure import reading
+from load.parquet.opening import opened
 
 _OF_THE_STATEMENT = (
     duckdb.BinderException,
@@ -41,6 +41,6 @@ def _read(path: Path) -> None:
     Raises:
         SinkError: it cannot be.
     """
-    with reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with reading(path), opened(path) as file:
         for index in range(file.num_row_groups):
             file.read_row_group(index, use_threads=False)

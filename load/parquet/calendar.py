@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from livetraffic.business_time import whole_months
 from livetraffic.table import CALENDAR
 from livetraffic.window import Window
@@ -12,6 +10,7 @@ from load.calendar import grown, tables
 from load.failure import damaged, reading
 from load.parquet.append import Regrouped
 from load.parquet.files import Draft, Files
+from load.parquet.opening import opened
 from load.rows import MICRO
 from load.warehouse_file import Made
 
@@ -46,7 +45,7 @@ def held(files: Files, made: Made) -> Window | None:
     path = files.path(NAME)
     column = CALENDAR.column_names.index("timestamp")
     try:
-        with reading(path), pq.ParquetFile(path) as file:
+        with reading(path), opened(path) as file:
             if not same_columns(file.schema_arrow, CALENDAR):
                 raise damaged(path, "its columns are not those of calendar")
             groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from livetraffic.domain import Domain
 from livetraffic.errors import SinkError
@@ -12,6 +11,7 @@ from load import records
 from load.arrow import ParquetOutput, completed, same_columns, schema
 from load.failure import damaged, reading
 from load.parquet.files import Draft, Files
+from load.parquet.opening import opened
 
 NAME = f"{DOMAINS.name}.parquet"
 
@@ -20,7 +20,7 @@ def read(files: Files) -> list[Domain]:
     """Every stored domain, sorted by name; none where there is no file yet."""
     path = files.path(NAME)
     try:
-        with reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with reading(path), opened(path) as file:
             if not same_columns(file.schema_arrow, DOMAINS):
                 raise damaged(path, "its columns are not those of domains")
             found = completed(file.read(use_threads=False), DOMAINS)

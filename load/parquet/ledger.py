@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from livetraffic.ledger import Entry, State
 from livetraffic.table import LOAD_LEDGER
 from load import records
@@ -13,6 +11,7 @@ from load.arrow import same_columns, text_columns
 from load.failure import damaged, reading
 from load.months import month_of, path_of
 from load.parquet.files import Files
+from load.parquet.opening import opened
 
 
 def read_entries(files: Files, since: int | None = None) -> list[Entry]:
@@ -50,8 +49,7 @@ def _entries(files: Files, since: int | None) -> Iterator[Entry]:
 
 def _opened(path: Path) -> Any:
     # Text as dictionaries: a night's entries share all of it but the domain.
-    words = text_columns(LOAD_LEDGER)
-    return pq.ParquetFile(path, read_dictionary=words, page_checksum_verification=True)
+    return opened(path, text_columns(LOAD_LEDGER))
 
 
 def _may_hold(file: Any, group: int, since: int | None) -> bool:

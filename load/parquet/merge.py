@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from livetraffic.table import TRAFFIC
 from load.arrow import GROUP_ROWS, ParquetOutput, encoded_schema, same_columns, text_columns
 from load.failure import damaged, reading
+from load.parquet.opening import opened
 from load.rows import Integers, Mask, Rows, from_arrow, joined, together, used
 from load.sink import Receipt
 
@@ -216,9 +216,7 @@ def _bound(file: Any, index: int, part: Rows) -> int:
 
 
 def _opened(source: Path) -> Any:
-    return pq.ParquetFile(
-        source, read_dictionary=text_columns(TRAFFIC), page_checksum_verification=True
-    )
+    return opened(source, text_columns(TRAFFIC))
 
 
 def _group(source: Path, file: Any, index: int) -> Rows:

@@ -5,7 +5,6 @@ from contextlib import closing
 from typing import IO, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from livetraffic.table import Kind, Table
 from load.arrow import completed, same_columns, schema
@@ -14,6 +13,7 @@ from load.month_rows import checked
 from load.months import path_of
 from load.parquet.append import Regrouped
 from load.parquet.files import Files
+from load.parquet.opening import opened
 from load.rows import Integers, integers
 from load.sink import MonthTotals
 
@@ -74,7 +74,7 @@ def _without_nulls(column: Any) -> Any:
 def _groups(files: Files, table: Table, month: str, columns: list[str]) -> Iterator[pa.Table]:
     path = files.path(path_of(table.name, month))
     try:
-        with reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with reading(path), opened(path) as file:
             if not same_columns(file.schema_arrow, table):
                 raise damaged(path, f"its columns are not those of {table.name}")
             for index in range(file.num_row_groups):

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from livetraffic.table import TRAFFIC_REVISIONS
 from load.arrow import schema
@@ -15,6 +14,7 @@ from load.months import month_of, path_of
 from load.parquet.append import append
 from load.parquet.files import Draft, Files
 from load.parquet.merge import Changes
+from load.parquet.opening import opened
 from load.rows import MICRO, Integers, Rows, encoded, instants, integers, key_of
 
 _KEY = list(TRAFFIC_REVISIONS.key)
@@ -41,7 +41,7 @@ def record(
 def _free_instants(path: Path, rows: Rows, revised_at: int) -> Integers:
     latest = np.full(len(rows), revised_at - 1, np.int64)
     try:
-        with reading(path), pq.ParquetFile(path, read_dictionary=["domain"]) as file:
+        with reading(path), opened(path, ["domain"]) as file:
             for group in range(file.num_row_groups):
                 if _reaches(file, group, revised_at):
                     stored = file.read_row_group(group, columns=_KEY, use_threads=False)

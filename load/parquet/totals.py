@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from livetraffic.table import TRAFFIC
 from livetraffic.window import Window
@@ -14,6 +13,7 @@ from load.arrow import same_columns, text_columns
 from load.failure import damaged, reading
 from load.months import month_of, path_of
 from load.parquet.files import Files
+from load.parquet.opening import opened
 from load.rows import MICRO, Mask, Rows, from_arrow
 from load.sink import Total
 
@@ -78,7 +78,7 @@ def _rows(files: Files, window: Window, domains: frozenset[str]) -> Iterator[Row
         try:
             with (
                 reading(path),
-                pq.ParquetFile(path, read_dictionary=text_columns(TRAFFIC)) as file,
+                opened(path, text_columns(TRAFFIC)) as file,
             ):
                 if not same_columns(file.schema_arrow, TRAFFIC):
                     raise damaged(path, "its columns are not those of traffic")
