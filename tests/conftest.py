@@ -1,6 +1,7 @@
 """What all tests share: an environment without our settings, a stand-in, a command line."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,12 @@ from terminal import CommandLine, commands
 from tests.figures import Figures
 
 FAILED = pytest.StashKey[bool]()
+
+
+def pytest_configure():
+    """A shell that starts this in the background has SIGINT ignored, and programs would inherit that."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):

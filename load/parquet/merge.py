@@ -58,7 +58,7 @@ def merge_month(source: Path, part: Rows, create: Callable[[], IO[bytes]]) -> Ou
     output = _Output(create)
     outcome = Outcome()
     try:
-        with reading(source), _opened(source) as file:
+        with reading(source), opened(source, text_columns(TRAFFIC)) as file:
             _merge_groups(source, file, part, output, outcome)
     except FileNotFoundError:
         output.write(part)
@@ -213,10 +213,6 @@ def _bound(file: Any, index: int, part: Rows) -> int:
     if statistics is None or not statistics.has_min_max:
         return len(part)
     return part.first_after(str(statistics.max))
-
-
-def _opened(source: Path) -> Any:
-    return opened(source, text_columns(TRAFFIC))
 
 
 def _group(source: Path, file: Any, index: int) -> Rows:

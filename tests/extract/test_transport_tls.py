@@ -3,39 +3,20 @@
 import socket
 import ssl
 import threading
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
 from livetraffic.errors import Unreachable
 from tests.certificates import LIVE, authority
 from tests.extract.scripted import TOKEN, transport
+from tests.faults.listening import listening
 
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory):
     """A certificate authority of our own, and what it has signed: paths by name."""
     return authority(tmp_path_factory.mktemp("tls"))
-
-
-@contextmanager
-def listening(serve):
-    """A listener that gives each connection to ``serve``; its port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def accept():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                threading.Thread(target=serve, args=(connection,), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
 
 
 def secure(path, heard, first=()):

@@ -47,14 +47,20 @@ def at_work(*command: str) -> Iterator[subprocess.Popen]:
     quick = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_RUNNER_POLL_FREQUENCY": "1"}
     process = subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, **quick},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
     try:
         yield process
     finally:
         if process.poll() is None:
             process.terminate()
-        process.communicate(timeout=100)
+        try:
+            process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            if command != WORKER:  # how Prefect's own worker ends is not ours to promise
+                raise
 
 
 WORKER = (*PREFECT, "worker", "start", "--pool", "live-traffic", "--type", "process")
