@@ -20,7 +20,7 @@ demo: $(STAMP)   ## Run everything once against the stand-in, into ./demo.
 	$(BIN)/live-traffic demo
 
 # Much of a test is waiting, for a server or for a process: one worker more than there are cores.
-test: WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+test reliability: WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 test: $(STAMP)   ## Run all tests.
 	$(BIN)/python -m pytest -n $(WORKERS)
 
@@ -33,7 +33,7 @@ nights: $(STAMP) ## Simulate 400 nights with outages, moves and restatements.
 reliability: FAULTS ?= long
 reliability: $(STAMP) ## Do everything to it that tests can; writes docs/reliability.md.
 	rm -rf .figures
-	status=0; FAULTS=$(FAULTS) FIGURES=$(CURDIR)/.figures $(BIN)/python -m pytest -m figures -n 2 --timeout=3600 || status=$$?; \
+	status=0; FAULTS=$(FAULTS) FIGURES=$(CURDIR)/.figures $(BIN)/python -m pytest -m figures -n $(WORKERS) --timeout=3600 || status=$$?; \
 	FAULTS=$(FAULTS) $(BIN)/python -m tests.reliability .figures && exit $$status
 
 soak: reliability nights ## Both of these: everything that is tried only now and then.

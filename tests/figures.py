@@ -10,7 +10,7 @@ makes the page of it. A test that takes the fixture is part of ``make reliabilit
 
 ``FAULTS=long`` in the environment asks for the long form; ``long_form()`` tells a test. With
 ``FAULTS_MOST=25`` that form tries at most so many kill points of a scenario of a database, by a seed;
-with ``FAULTS_KILLS=100`` it kills each store so often, not a thousand times.
+with ``FAULTS_KILLS=100`` it kills a Parquet warehouse so often, not a thousand times.
 """
 
 import json
@@ -24,7 +24,7 @@ FORM = os.environ.get("FAULTS", "short")
 MOST = int(os.environ.get("FAULTS_MOST", "0"))
 """So many kill points of each scenario of a database are tried in the long form; 0: all."""
 KILLS = int(os.environ.get("FAULTS_KILLS", "1000"))
-"""So many random kills of each store in the long form."""
+"""So many random kills of a growing Parquet warehouse in the long form; a fifth of it elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
