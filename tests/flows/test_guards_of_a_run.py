@@ -57,6 +57,21 @@ def test_what_slides_behind_the_edge_while_queueing_is_clipped_and_lost(live, st
     assert {item.domain for item in summary.lost} == older, "one was created after that time"
 
 
+def test_no_request_begins_at_the_very_edge_of_the_retention(live, standin):
+    """The plan waits for all but a minute of its margin: a request keeps two minutes of it."""
+
+    def slowly(load, batches):
+        standin.set_clock(at(NIGHT) + timedelta(minutes=59))
+        yield from map(load, batches)
+
+    deps = connect(settings.load(), clock=standin.now, writes=True)
+    run(deps, Request(), slowly, Silent())
+    asked = standin.requests("traffic")
+    assert {item["status"] for item in asked} == {200}
+    first = min(at(item["start_time"]) for item in asked)
+    assert first == from_seconds(V1.edge(to_seconds(standin.now()), STEP))
+
+
 def test_a_source_that_stops_answering_is_not_asked_for_ever(
     live, standin, quick_retries, monkeypatch
 ):

@@ -96,7 +96,7 @@ def test_the_plan_asks_for_exactly_what_is_due(shard):
         assert len(asked) == len(set(asked)), "no overlap"
         assert set(expected) <= set(asked), "no gap"
         assert all(p in expected for window in windows for p in (window.start, window.end - STEP))
-        assert all(window.start >= now - limits.retention for window in windows)
+        assert all(window.start >= now - limits.retention + limits.margin for window in windows)
         assert all(window.end <= now - limits.delay for window in windows)
         assert all(window.seconds <= limits.span for window in windows)
         assert all(window.start % STEP == 0 == window.end % STEP for window in windows)

@@ -7,9 +7,9 @@ import pytest
 from livetraffic.domain import Domain
 from livetraffic.ledger import Coverage, Entry, State
 from livetraffic.limits import APIS, V1, V2
-from livetraffic.plan import due, legs, lost
+from livetraffic.plan import at_risk, due, legs, lost
 from livetraffic.route import ALWAYS, Service, counted, services
-from livetraffic.window import DAY, Window
+from livetraffic.window import DAY, Window, merge
 
 STEP = 300
 NOW = 500 * DAY
@@ -55,7 +55,7 @@ def test_each_service_is_asked_for_its_own_time():
         ("v1", Window(V1.edge(NOW, STEP), MOVED + STEP)),
         ("v2", Window(MOVED + STEP, V2.horizon(NOW, STEP))),
     ]
-    asked = due(wanted, {}, APIS)
+    asked = due(reversed(wanted), {}, APIS)
     assert [item.source for item in asked] == ["v1", "v1", "v2", "v2"], "earliest expiry first"
 
 
@@ -71,6 +71,17 @@ def test_a_service_that_was_left_may_know_the_domain_no_more():
     assert lost(old, before, Coverage(), **rules) == (
         Window(V1.edge(NOW - 80 * DAY, STEP), V1.edge(NOW, STEP)),
     )
+
+
+def test_a_domain_that_was_denied_and_is_listed_again_is_due_whole():
+    """Of the service that has it now a denial says nothing of the nights to come."""
+    back = domain(api="v1", first_seen=NOW - 80 * DAY)
+    denied = {back.domain: Coverage(gone=(ALWAYS,), gone_at=NOW - DAY)}
+    wanted = legs(back, services(back, STEP), denied[back.domain], APIS, now=NOW, step=STEP)
+    asked = due(wanted, denied, APIS)
+    assert merge(item.window for item in asked) == (V1.reach(NOW, STEP),)
+    risk = at_risk(wanted, denied, APIS, NOW + 2 * DAY, may_omit={"v1": False})
+    assert [item.window.start for item in risk] == [V1.edge(NOW, STEP)]
 
 
 def test_another_account_counts_for_its_time_through_the_same_api():

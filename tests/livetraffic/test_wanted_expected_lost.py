@@ -103,6 +103,12 @@ def test_time_before_the_creation_or_after_the_end_is_not_lost():
     assert losses(ended, NOTHING)[-1].end == edge - DAY
 
 
+def test_a_second_creation_does_not_excuse_what_was_lost_of_the_first():
+    """Deleted and added again: its earlier life was wanted from the day it was first seen."""
+    again = domain(create_time=NOW - DAY)
+    assert losses(again, NOTHING) == losses(domain(), NOTHING) != ()
+
+
 def test_the_list_brings_new_domains_and_keeps_the_deleted():
     """Push domains are left out; a domain that comes back is listed again."""
     known = [domain(domain="old.example.com"), domain(domain="b.example.com", unlisted_since=5)]
@@ -117,6 +123,13 @@ def test_the_list_brings_new_domains_and_keeps_the_deleted():
         "b.example.com": (NOW - 10 * DAY, NOW, None),
         "new.example.com": (NOW, NOW, None),
     }
+
+
+def test_a_deleted_domain_keeps_the_first_time_that_it_was_missed():
+    """The nights after do not move it: a denial since then ends the asking."""
+    missed = domain(unlisted_since=NOW - DAY)
+    (still,) = merge_listed([missed], [], now=NOW, account="me", project_id="p")
+    assert still == missed
 
 
 def test_configured_domains_keep_what_is_known_of_them():
