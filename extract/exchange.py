@@ -282,10 +282,8 @@ def checked_url(base_url: str) -> str:
 
 def is_loopback(base_url: str) -> bool:
     """Whether the address is on this machine itself."""
-    host = urlsplit(base_url.strip()).hostname or ""
-    if host == "localhost":
-        return True
     try:
-        return ip_address(host).is_loopback
-    except ValueError:
+        host = urlsplit(base_url.strip()).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # no URL, or a name
         return False

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 import orjson
 import typer
@@ -103,7 +102,7 @@ class Invocation:
         """
         if self.as_of is None:
             return clock_at(None)
-        if writes and not is_loopback(loaded.endpoint):
+        if writes and not _is_here(loaded.endpoint):
             raise ConfigError(
                 "--as-of would write simulated times into a real warehouse.",
                 "Use it with an endpoint on this machine only (live-traffic standin).",
@@ -147,6 +146,12 @@ def instant_or_ago(text: str, loaded: "Settings", now: int, name: str) -> int:
 
 
 _DURATION = re.compile(r"\d+[a-z]+")
+
+
+def _is_here(endpoint: str | None) -> bool:
+    from extract.exchange import is_loopback  # requests
+
+    return endpoint is not None and is_loopback(endpoint)
 
 
 def _deepest(loaded: "Settings") -> int:
@@ -200,9 +205,3 @@ def _parameter(name: str, kind: Any, option: Any) -> inspect.Parameter:
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
     )
-
-
-def is_loopback(url: str | None) -> bool:
-    """Whether a URL points at this machine's loopback interface."""
-    host = urlsplit(url or "").hostname or ""
-    return host in {"localhost", "::1"} or host.startswith("127.")

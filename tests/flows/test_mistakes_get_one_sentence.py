@@ -52,6 +52,11 @@ def refused(outcome, code, *words):
             ["backfill", "--as-of", "2026-03-01", "--endpoint", "https://live.example.com"],
             ["--as-of"],
         ),
+        (
+            ["backfill", "--as-of", "2026-03-01", "--endpoint", "https://127.example.com"],
+            ["--as-of"],
+        ),
+        (["backfill", "--as-of", "2026-03-01", "--endpoint", "http://[127.0.0.1"], ["--as-of"]),
         (["sql", "DROP TABLE traffic"], []),
         (["sql", "SELECT 1", "--csv", "--json"], []),
         (["backfill", "--warehouse", "mysql://root@localhost/x"], ["WAREHOUSE", "mysql"]),
