@@ -93,7 +93,7 @@ def fill(place: str, names: tuple[str, ...], window: Window) -> None:
 def _filled(place: str) -> None:
     fill(place, HUNDRED, YEAR)
     sink = open_sink(settings.load({"warehouse": place}))
-    sink.put_domains([_domain(name) for name in HUNDRED])
+    sink.put_domains([domain(name) for name in HUNDRED])
 
 
 def batched_entries(entries: list[Entry], size: int) -> list[list[Entry]]:
@@ -128,7 +128,7 @@ def plan(place: str) -> dict[str, Any]:
     loaded = settings.load({"warehouse": place, "api": "v2"})
     sink, rules = open_sink(loaded), rules_of(loaded)
     names = tuple(f"many{number:04}.example.com" for number in range(1000))
-    domains = [_domain(name, "v2") for name in names]
+    domains = [domain(name, "v2") for name in names]
     empty, fresh_s = timed(lambda: _looked(sink, domains, rules))
     entries = [item._replace(source="v2") for item in nights(names, YEAR)]
     old, old_s = timed(lambda: _looked(_Kept(sink, entries), domains, rules))
@@ -155,7 +155,7 @@ class _Kept:
         return getattr(self._sink, name)
 
 
-def _domain(name: str, api: str = "v1") -> Domain:
+def domain(name: str, api: str = "v1") -> Domain:
     said = ("pull", "online", "mainland_china", "", None, "default", "project", "cn-north-4")
     return Domain(name, *said, YEAR.start, END, api=api)
 

@@ -35,7 +35,7 @@ _SMALLEST_BLOCK = 1 << 20
 
 
 def _copied(
-    connection: Connection, table: Table, condition: str, *binds: str
+    connection: Connection, table: Table, condition: str, *binds: object
 ) -> Iterator[pa.RecordBatch]:
     driver: Any = connection.connection.driver_connection
     columns = ", ".join(table.column_names)
@@ -50,7 +50,7 @@ def _copied(
 
 
 def _concatenated(
-    connection: Connection, table: Table, condition: str, *binds: str
+    connection: Connection, table: Table, condition: str, *binds: object
 ) -> Iterator[pa.RecordBatch]:
     from pymysql.cursors import SSCursor
 
@@ -64,7 +64,7 @@ def _concatenated(
 
 
 def _fetched(
-    connection: Connection, table: Table, condition: str, *binds: str
+    connection: Connection, table: Table, condition: str, *binds: object
 ) -> Iterator[pa.RecordBatch]:
     driver: Any = connection.connection.driver_connection
     layout = schema(table)
