@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cold, memory, page, prefect_cost, starts, years
+from benchmarks import cold, ledger, memory, page, prefect_cost, starts, years
 from benchmarks.contenders import BENCH, HERE, made_environment
 from benchmarks.quota import Quota
 from benchmarks.watching import BenchError
@@ -34,6 +34,7 @@ def parts(*, quick: bool) -> dict[str, Callable[[], Any]]:
         "cold": lambda: cold.measure(rounds, slow=not quick),
         "prefect": lambda: prefect_cost.measure(rounds),
         "memory": lambda: memory.measure(peers=not quick),
+        "ledger": ledger.measure,
     }
 
 

@@ -57,6 +57,7 @@ def _sections(results: Results) -> list[str]:
         "years": _years,
         "memory": _memory,
         "prefect": _prefect,
+        "ledger": _ledger,
         "quota": _quota,
     }
     found += [writer(results[name]) for name, writer in writers.items() if name in results]
@@ -71,9 +72,8 @@ def _seen(results: Results) -> str:
         for name, part in results.items()
         if isinstance(part, dict) and "seen" in part
     ]
-    missing = [
-        name for name in ("cold", "years", "memory", "prefect", "quota") if name not in results
-    ]
+    parts = ("cold", "years", "memory", "prefect", "ledger", "quota")
+    missing = [name for name in parts if name not in results]
     late = f" Not measured yet: {', '.join(missing)}." if missing else ""
     return f"Measured: {'; '.join(said)}.{late}\n"
 
@@ -195,6 +195,26 @@ def _prefect(of: Results) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _ledger(of: Results) -> str:
+    lines = [
+        "## Before a run asks for anything: a long ledger",
+        "",
+        "An entry a domain and night, all of them within the reach of the API (v2's year); read, folded and",
+        "planned from, once. *Beyond*: memory beside what the process had before.",
+        "",
+        "| store | entries | of domains, nights | s | of that reading | CPU s | beyond, MiB | KiB an entry |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for run in of["runs"]:
+        each = run["beyond_mib"] * 1024 / run["entries"]
+        lines.append(
+            f"| {run['store']} | {run['entries']:,} | {run['domains']:,}, {run['nights']} | "
+            f"{run['seconds']:.2f} | {run['read_s']:.2f} | {run['cpu_inside_s']:.2f} | "
+            f"{run['beyond_mib']:,.0f} | {each:.2f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 def _quota(of: Results) -> str:
     return f"""## Under a quota
 
@@ -206,6 +226,8 @@ the quota used while there was work for whole minutes, at most {of["most_in_a_mi
 
 
 def _scaling() -> str:
-    if SCALING.exists():
-        return SCALING.read_text()
-    return "## Spread over machines\n\nNot measured here yet.\n"
+    """That page as a section of this one."""
+    if not SCALING.exists():
+        return "## More workers, where answers are slow\n\nNot measured here yet.\n"
+    lines = SCALING.read_text().splitlines()
+    return "\n".join(f"#{line}" if line.startswith("#") else line for line in lines) + "\n"

@@ -156,6 +156,7 @@ class _Kept:
 
 
 def domain(name: str, api: str = "v1") -> Domain:
+    """A domain of the list, known since the year began."""
     said = ("pull", "online", "mainland_china", "", None, "default", "project", "cn-north-4")
     return Domain(name, *said, YEAR.start, END, api=api)
 
