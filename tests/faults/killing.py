@@ -17,13 +17,14 @@ import pyarrow as pa
 
 from tests.faults import copies, scenarios
 from tests.faults.sent import asking
-from tests.faults.steps import Killed, PowerLoss, watching
+from tests.faults.steps import Killed, NewestName, PowerLoss, watching
 from tests.faults.twins import GUARDS
 
 SCENARIOS = {
     **scenarios.SCENARIOS,
     **copies.SCENARIOS,
     "move_forward": scenarios.move_forward,
+    "take_out": scenarios.take_out,
 }
 LIMIT = 500
 ENDED = "ended"
@@ -95,6 +96,8 @@ def _fault(root: Path, step: int, mode: str) -> Killed:
     attic = root.parent / f"{root.name}.attic"
     if mode == "power":
         return PowerLoss(step, root, attic)
+    if mode == "newest":
+        return NewestName(step, root, attic)
     chance = random.Random(step)
     return PowerLoss(step, root, attic, luck=lambda count: chance.randint(0, count))
 

@@ -13,6 +13,7 @@ from typing import Any
 from livetraffic.domain import Domain
 from livetraffic.ledger import Entry
 from livetraffic.reconciliation import Reconciliation
+from livetraffic.table import LOAD_LEDGER
 from livetraffic.window import DAY
 from load.parquet.sink import ParquetSink
 from tests.contract.stores import LOADED_AT, SENT, SETTLE_AFTER, STORES, ZONE, entry, frame
@@ -99,6 +100,12 @@ def check(root: Path) -> None:
 def settle_later(root: Path) -> None:
     """Another age of settling: warehouse.json and calendar in one commit."""
     opened(root).prepare(step=STEP, timezone=ZONE, settle_after=2 * SETTLE_AFTER)
+
+
+def take_out(root: Path) -> None:
+    """Entries of another month, and their file is removed again, as a repair may do it."""
+    note(root)
+    opened(root).remove_month(LOAD_LEDGER, "2026-04")
 
 
 def move_forward(root: Path) -> None:

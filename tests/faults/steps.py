@@ -147,6 +147,17 @@ class PowerLoss(Killed):
         return kept
 
 
+class NewestName(PowerLoss):
+    """As ``PowerLoss``, but the newest name was written by then: before all others, as it may be."""
+
+    def die(self) -> None:
+        for together in _connected(self.changes):
+            if together[-1] is self.changes[-1]:
+                self.changes = [change for change in self.changes if change not in together]
+                break
+        super().die()
+
+
 def _connected(changes: list[Change]) -> list[list[Change]]:
     """The changes in groups that share names, each in order."""
     groups: list[tuple[set[Path], list[Change]]] = []

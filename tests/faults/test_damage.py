@@ -3,7 +3,9 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -113,6 +115,11 @@ def rewritten(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
     pq.write_table(change(pq.ParquetFile(path).read()), path)
 
 
+def a_microsecond_later(column: Any) -> Any:
+    later = [number + 1 for number in column.cast(pa.int64()).to_pylist()]
+    return pa.array(later, pa.int64()).cast(column.type)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -125,8 +132,18 @@ def rewritten(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
             2, "traffic_bytes", pa.array([None] * table.num_rows, pa.int64())
         ),
         lambda table: table.drop_columns("source"),
+        lambda table: table.append_column("of_the_future", table.column(2)),
+        lambda table: table.set_column(1, "timestamp", a_microsecond_later(table.column(1))),
     ],
-    ids=["disorder", "a-key-twice", "milliseconds", "nulls", "a-column-less"],
+    ids=[
+        "disorder",
+        "a-key-twice",
+        "milliseconds",
+        "nulls",
+        "a-column-less",
+        "a-column-more",
+        "fractions",
+    ],
 )
 def test_a_file_that_breaks_the_layout_is_refused(
     tmp_path: Path, change: Callable[[pa.Table], pa.Table]
@@ -246,14 +263,26 @@ def test_temporaries_without_a_journal_are_removed_and_other_files_are_not(tmp_p
     }
 
 
+def changed_unnoticed(path: Path) -> bytes:
+    """Flip a bit so that whoever reads without checksums is given another value."""
+    held, whole = pq.ParquetFile(path).read(), path.read_bytes()
+    column = pq.read_metadata(path).row_group(0).column(2)
+    first = column.data_page_offset
+    for place in reversed(range(first, first + column.total_compressed_size)):
+        content = bytearray(whole)
+        content[place] ^= 1
+        path.write_bytes(content)
+        with suppress(OSError, pa.ArrowException):
+            if pq.ParquetFile(path).read() != held:
+                return bytes(content)
+    pytest.fail("every flipped bit is noticed without checksums")
+
+
 def test_a_flipped_bit_is_not_carried_into_a_new_file(tmp_path: Path) -> None:
     """Pages have checksums, and a merge reads with them."""
     before("revise", tmp_path)
     path = tmp_path / TRAFFIC
-    column = pq.read_metadata(path).row_group(0).column(2)
-    content = bytearray(path.read_bytes())
-    content[column.data_page_offset + column.total_compressed_size - 1] ^= 1
-    path.write_bytes(content)
+    content = changed_unnoticed(path)
     with pytest.raises(SinkError, match=r"month=2026-01.*(?i:crc|checksum)"):
         SCENARIOS["revise"](tmp_path)
     assert path.read_bytes() == content

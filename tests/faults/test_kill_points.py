@@ -2,6 +2,7 @@
 
 ``kill``: the process dies. ``power``: everything that was not synced is lost as well. ``chance``:
 of what was not synced, some is lost and some is not, as a disk without power will have it.
+``newest``: of the names that were not synced only the newest is there.
 """
 
 from collections.abc import Callable
@@ -110,6 +111,35 @@ def test_a_kill_while_the_warehouse_is_made(
         assert contents(root) == new
         assert orphans(root) == []
     figures("kill points", f"create ({mode})", len(killed), sink="parquet")
+
+
+@pytest.mark.parametrize("scenario", ["name_domains", "first_load", "revise"])
+def test_no_name_is_on_the_disk_before_what_it_speaks_of(
+    killed_everywhere: Everywhere, scenario: str, figures: Figures
+) -> None:
+    """Above all the journal's: without the files that it lists it would stop every writer."""
+    old, new, killed = killed_everywhere(scenario, "newest")
+    happened = [check_old_or_new(root, old, new) for root in killed]
+    assert happened == sorted(happened)
+    assert (happened[0], happened[-1]) == (False, True)
+    figures("kill points", f"{scenario} (newest)", len(killed), sink="parquet")
+
+
+def test_a_journal_does_not_come_back_for_a_file_that_was_removed(
+    kill_at_every_step: Callable[..., int], tmp_path: Path, figures: Figures
+) -> None:
+    """Its deletion is durable before anything else happens: else it would stop every writer."""
+    base, noted, out = tmp_path / "base", tmp_path / "noted", tmp_path / "out"
+    for root in (base, noted):
+        before("note", root)
+    SCENARIOS["note"](noted)
+    out.mkdir()
+    steps = kill_at_every_step(base, out, scenario="take_out", mode="power", twin="")
+    found = [recovered(out / str(step)) for step in range(1, steps + 2)]
+    assert contents(noted) in found
+    assert [seen for seen in found if seen not in (contents(base), contents(noted))] == []
+    assert found[-1] == contents(base)
+    figures("kill points", "take_out (power)", len(found), sink="parquet")
 
 
 def test_a_finished_batch_survives_a_power_cut(killed_everywhere: Everywhere) -> None:

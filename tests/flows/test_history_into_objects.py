@@ -147,6 +147,7 @@ def test_orphans_of_a_killed_commit_go_after_an_hour_and_a_sleeper_cannot_name_t
         assert orphan not in objects.objects(place)
     after = manifest(place)
     assert (after["files"], after["number"]) == (before["files"], before["number"] + 1)
+    assert read_objects(place).values == {("a.example", point_at(0)): 1}
 
 
 KILLED = """
@@ -189,6 +190,49 @@ def test_a_killed_commit_is_seen_whole_or_not_at_all(place, step):
     assert {key: value[0] for key, value in read_objects(place).traffic.items()} == {
         ("a.example", point_at(i)): 100 + i for i in range(3)
     }
+
+
+def test_a_commit_whose_answer_is_lost_is_made_once(place):
+    """The client asks again by itself, and is told that somebody came first: it was itself."""
+    sink = prepared(STORES["s3"], place)
+    put(sink, [("a.example", point_at(0), 1)])
+    before, once = manifest(place)["number"], sink.store.put_if
+
+    def asked_twice(*given):
+        once(*given)
+        return once(*given)
+
+    sink.store.put_if = asked_twice
+    receipt = put(sink, [("a.example", point_at(i), 100 + i) for i in range(3)])
+    assert (receipt.inserted, receipt.updated) == (2, 1)
+    found = read_objects(place)
+    assert found.values == {("a.example", point_at(i)): 100 + i for i in range(3)}
+    assert (len(found.ledger), len(found.revisions)) == (2, 1)
+    assert manifest(place)["number"] == before + 1
+
+
+def test_a_commit_that_another_overtook_is_made_anew_on_top_of_it(place):
+    """It had read, merged and begun to upload when the other one was published."""
+    sink, other = prepared(STORES["s3"], place), object_sink(place)
+    put(sink, [("a.example", point_at(0), 1)])
+    upload, overtaken = sink.store.put_file, []
+
+    def slowly(*given):
+        if not overtaken:
+            rows = [("a.example", point_at(0), 2), ("b.example", point_at(0), 3)]
+            overtaken.append(put(other, rows))
+        upload(*given)
+
+    sink.store.put_file = slowly
+    put(sink, [("a.example", point_at(0), 4), ("a.example", point_at(1), 5)])
+    found = read_objects(place)
+    assert found.values == {
+        ("a.example", point_at(0)): 4,
+        ("a.example", point_at(1)): 5,
+        ("b.example", point_at(0)): 3,
+    }
+    assert [row[3:5] for row in found.revisions] == [(1, 2), (2, 4)]
+    assert len(found.ledger) == 4
 
 
 def test_a_run_that_stood_still_cannot_publish_after_another_took_its_lock(place):

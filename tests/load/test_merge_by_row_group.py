@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from livetraffic.table import TRAFFIC
+from load.arrow import schema
 from load.parquet import append, merge
 from load.parquet.merge import merge_month
 from load.rows import Rows, from_arrow
@@ -104,3 +106,28 @@ def test_batches_merge_as_a_dictionary_would(
         sizes = [groups.row_group(i).num_rows for i in range(groups.num_row_groups)]
         assert all(size == 4 for size in sizes[:-1])
         assert sum(sizes) == len(model)
+
+
+@pytest.mark.parametrize("point", range(12))
+def test_a_change_anywhere_leaves_every_other_row_as_it_is(tmp_path: Path, point: int) -> None:
+    """In the first of three groups, between them, at the end of one, in the last; before, behind."""
+    held = {("b", 2 * number): 1 for number in range(12)}
+    with ExitStack() as opened:
+        first = partial(created, opened, tmp_path / "first")
+        merge_month(tmp_path / "none", rows_of(held, 0), first)
+    changed, between = ("b", 2 * point), ("b", 2 * point + 1)
+    for number, key in enumerate([changed, between, ("a", point), ("c", point)]):
+        part, new = {key: 7}, tmp_path / str(number)
+        with ExitStack() as opened:
+            merge_month(tmp_path / "first", rows_of(part, 1), partial(created, opened, new))
+        assert stored(new)[0] == held | part
+
+
+def test_a_file_without_a_row_takes_rows(tmp_path: Path) -> None:
+    pq.ParquetWriter(tmp_path / "empty", schema(TRAFFIC)).close()
+    part = {("a", 1): 7, ("b", 0): 8}
+    with ExitStack() as opened:
+        new = partial(created, opened, tmp_path / "new")
+        outcome = merge_month(tmp_path / "empty", rows_of(part, 1), new)
+    assert outcome.receipt == Receipt(inserted=2)
+    assert stored(tmp_path / "new")[0] == part
