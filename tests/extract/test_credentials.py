@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -58,6 +59,25 @@ def test_secrets_are_masked_in_foreign_text():
     """The gateway echoes signed headers in its messages."""
     said = masked(f"canonicalRequest: x-security-token:{PLANTED}", [Secret(""), Secret(PLANTED)])
     assert said == "canonicalRequest: x-security-token:***"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        json.dumps,
+        lambda text: json.dumps(text, ensure_ascii=False),
+        lambda text: urlencode({"password": text}),
+        lambda text: urlencode({"password": text}, quote_via=quote),
+        repr,
+    ],
+    ids=["JSON", "JSON in UTF-8", "form", "URL", "plain"],
+)
+def test_secrets_are_masked_however_they_are_written(written):
+    """A password may hold what JSON and URLs write in another way."""
+    password = "pläin +/&" if written is repr else 'pläin "+/&'
+    said = masked(f"refused: {written(password)}", [Secret(password)])
+    assert "***" in said
+    assert "in" not in said
 
 
 @pytest.mark.parametrize("text", ["", "  ", "to\nken", "to ken", "tökén", "a\x00b"], ids=ascii)

@@ -9,8 +9,8 @@ import pytest
 from extract.auth import Anonymous, Outgoing
 from extract.credentials import PasswordCredentials, Secret
 from extract.iam import NamedProject, PasswordTokens
-from livetraffic.errors import ConfigError, ContractError, CredentialsError, Unavailable
-from tests.extract.scripted import NOW, serving, transport
+from livetraffic.errors import ConfigError, ContractError, CredentialsError, Refused, Unavailable
+from tests.extract.scripted import NOW, error, serving, transport
 
 PASSWORD = "planted-password-0123456789"
 USER = PasswordCredentials("user", Secret(PASSWORD), "acme")
@@ -185,6 +185,16 @@ def test_an_echo_of_the_password_is_masked(clock):
     with serving((400, {}, echo)) as wire, pytest.raises(CredentialsError) as caught:
         tokens(wire, clock).prepare()
     assert "bad: ***" in str(caught.value)
+
+
+def test_an_echo_of_an_issued_token_is_masked(clock):
+    """It is as good as the password for a day."""
+    echo = (400, {}, error("LIVE.100011001", "x-auth-token:token-1"))
+    with serving(issued(1)) as identity, serving(echo) as wire:
+        client = transport(wire.url, tokens(identity, clock))
+        with pytest.raises(Refused) as caught:
+            client.get("traffic", "/v1/p/stream/traffic", quota=300)
+    assert "x-auth-token:***" in str(caught.value)
 
 
 @pytest.mark.parametrize(

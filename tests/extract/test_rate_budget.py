@@ -197,7 +197,30 @@ def test_who_waits_longer_is_served_first(tmp_path, time):
     assert served[0] >= 61 + 61 / 30
 
 
-def test_the_ticket_of_a_killed_waiter_lapses(tmp_path, time):
+def test_the_first_place_that_gets_free_is_of_who_waits(tmp_path, time):
+    """Of two places that get free one after the other a newcomer has the second."""
+    served = []
+    newcomer = SqliteBudget(tmp_path / "rate.sqlite", clock=time, sleep=time.sleep)
+
+    def held_up(seconds):
+        time.now += seconds
+        if not served:
+            time.now += 0.1
+            send(newcomer, 2)
+            served.append(time.now - start)
+        return False
+
+    waiter = SqliteBudget(tmp_path / "rate.sqlite", clock=time, sleep=held_up)
+    start = time.now
+    send(waiter, 2)
+    time.now += 10
+    send(waiter, 2)
+    send(waiter, 2)
+    assert served == [pytest.approx(71.0, abs=1e-3)]
+
+
+@pytest.mark.parametrize("back", [0, 30 * 86_400], ids=["clock runs on", "clock moved back"])
+def test_the_ticket_of_a_killed_waiter_lapses(tmp_path, time, back):
     """It holds up one place for one window at most."""
 
     def killed(seconds):
@@ -208,6 +231,8 @@ def test_the_ticket_of_a_killed_waiter_lapses(tmp_path, time):
     for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
             send(dying, 1)
+    time.now -= back
+    time.stop_after = 99
     start = time.now
     send(SqliteBudget(tmp_path / "rate.sqlite", clock=time, sleep=time.sleep), 1)
     assert time.now - start <= 61 + 2 * 61 / 30

@@ -2,6 +2,7 @@
 
 import pytest
 
+from livetraffic.errors import Unavailable
 from livetraffic.ledger import Mark
 from livetraffic.window import DAY, Window
 from tests.extract.sliced import (
@@ -12,6 +13,7 @@ from tests.extract.sliced import (
     STEP,
     WINDOW,
     Source,
+    fail,
     read,
     told,
     whole,
@@ -169,6 +171,21 @@ def test_many_holes_are_one_partial_for_the_window(spared):
         assert partial.window == window
         assert (partial.points, partial.expected_points) == (200 - 65, 200)
         assert partial.marked(Mark.ABSENT)
+
+
+def test_beside_many_holes_a_read_is_of_one_request():
+    """Where reads are joined to be few, each keeps the instant its own request was sent."""
+    window = Window(END - 400 * STEP, END)
+    seam = window.start + 200 * STEP
+    shift = (WINDOW.start - window.start) // STEP
+    held = {place - shift: 1 for place in range(400) if place % 4 != 1}
+    result = read(Source(held, [fail(Unavailable), whole]), window=window, expected=window)
+    sent = int(NOW.timestamp()) * 1_000_000
+    reads = [entry for entry in result.entries if entry.state == "read"]
+    assert sum(entry.points for entry in reads) == len(result.points) == 300
+    for entry in reads:
+        assert entry.window_end <= seam or entry.window_start >= seam
+        assert entry.fetched_at == sent + (1_000_000 if entry.window_end <= seam else 2_000_000)
 
 
 def test_many_idle_points_are_told_in_few_entries():

@@ -41,6 +41,18 @@ def test_an_answer_comes_back_with_what_is_needed_of_it():
         assert client.sent == {"traffic": 1}
 
 
+def test_an_answer_is_dated_by_its_sending():
+    """What changes at the source while it is under way is newer than the answer."""
+    clock = [NOW]
+
+    def slowly(handler):
+        clock[0] += timedelta(minutes=2)
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    with serving(slowly) as wire:
+        assert ask(transport(wire.url, clock=lambda: clock[0])).sent_at == NOW
+
+
 @pytest.mark.parametrize(
     ("answer", "kind", "attempts"),
     [
@@ -149,6 +161,13 @@ def test_a_stop_ends_the_wait_for_a_retry():
     assert len(wire.requests) == 2
 
 
+def test_a_stopped_run_sends_nothing_more():
+    """Not even the first attempt of a call."""
+    with serving(OK) as wire, pytest.raises(Stopped):
+        ask(transport(wire.url, sleep=lambda _: True))
+    assert wire.requests == []
+
+
 def test_every_attempt_is_signed_anew():
     """The date is part of the signature: a re-sent one would be refused."""
     clock = iter(NOW + timedelta(seconds=n) for n in range(9))
@@ -203,6 +222,30 @@ def test_threads_with_wrong_credentials_send_one_request_together():
     assert len(wire.requests) == 1
 
 
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_server_that_is_down_has_accepted_nobody(status):
+    """It need not have looked at who we are; the caution stays."""
+    refusals = []
+    with serving((status, {}, b""), (401, {}, error("APIGW.0301"))) as wire:
+        client = transport(wire.url)
+        with pytest.raises(LiveTrafficError):
+            ask(client, attempts=1)
+
+        def work():
+            try:
+                ask(client)
+            except CredentialsError as exc:
+                refusals.append(exc)
+
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(refusals) == 8
+    assert len(wire.requests) == 2
+
+
 def test_once_accepted_requests_go_side_by_side():
     """The caution is for the first one only."""
     together = threading.Barrier(3)
@@ -238,6 +281,7 @@ class Renewable:
 
     def renew(self, sent):
         assert sent["X-Auth-Token"] == f"token-{self.serial}"
+        assert self.serial < 9, "renewed for ever"
         self.serial += 1
         return True
 

@@ -1,12 +1,16 @@
 """What the network does to an answer, and what must not get out: addresses, secrets, cookies."""
 
 import gzip
+import itertools
 import logging
+import pickle
 import socket
 import threading
 
 import pytest
 
+from extract.auth import SignedKeys
+from extract.credentials import KeyCredentials, Secret
 from extract.exchange import Bounds
 from extract.transport import Retries
 from livetraffic.errors import (
@@ -14,10 +18,11 @@ from livetraffic.errors import (
     ContractError,
     LiveTrafficError,
     Refused,
+    Stopped,
     Unavailable,
     Unreachable,
 )
-from tests.extract.scripted import TOKEN, Naps, error, serving, transport
+from tests.extract.scripted import NOW, TOKEN, Naps, error, serving, transport
 
 OK = (200, {}, b"{}")
 BUSY = (503, {}, error("APIGW.0613"))
@@ -90,6 +95,32 @@ def test_a_dripping_body_meets_the_deadline():
         )
         with pytest.raises(Unavailable, match="more than 2 s"):
             ask(client, attempts=1)
+
+
+def test_an_answer_that_does_not_begin_meets_the_deadline():
+    """Headers that drip have no other one: nobody waits for them any longer."""
+    ticks, released = itertools.count(), threading.Event()
+    with serving(lambda _: released.wait(30)) as wire:
+        bounds = Bounds(read_s=5, answer_s=2)
+        client = transport(wire.url, bounds=bounds, monotonic=lambda: float(next(ticks)))
+        with pytest.raises(Unavailable, match="more than 2 s"):
+            ask(client, attempts=1)
+        released.set()
+
+
+def test_a_stop_leaves_a_request_that_hangs_behind():
+    """After a grace; a socket cannot be interrupted."""
+    ticks, released = itertools.count(), threading.Event()
+    with serving(lambda _: released.wait(30)) as wire:
+        client = transport(
+            wire.url,
+            bounds=Bounds(read_s=5),
+            monotonic=lambda: float(next(ticks)),
+            sleep=lambda _: bool(wire.requests),
+        )
+        with pytest.raises(Stopped):
+            ask(client, attempts=1)
+        released.set()
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
@@ -216,14 +247,31 @@ def test_cookies_are_not_kept():
 def test_the_token_appears_nowhere(answer, caplog):
     """Not in logs, not in errors, not in what caused them."""
     caplog.set_level(logging.DEBUG)
-    said = []
+    said, held = [], b""
     with serving(answer) as wire:
         try:
             ask(transport(wire.url))
         except LiveTrafficError as exc:
             cause = exc.__cause__
             said = [str(exc), repr(exc), str(cause), repr(cause), repr(vars(cause or exc))]
+            # As a worker sends it home: with all that hangs on it.
+            held = pickle.dumps(vars(cause or exc))
     assert TOKEN not in "".join([*said, caplog.text, repr([vars(r) for r in caplog.records])])
+    assert TOKEN.encode() not in held
+
+
+@pytest.mark.parametrize("planted", ["planted-access-key", "planted-security-token"])
+def test_an_echo_of_what_was_signed_is_masked(planted):
+    """The gateway quotes the signed headers where it does not agree with the signature."""
+    pair = KeyCredentials(
+        "planted-access-key", Secret("planted-secret-key"), Secret("planted-security-token")
+    )
+    keys = SignedKeys(pair, project_id="p", real_clock=lambda: NOW)
+    echo = (401, {}, error("APIGW.0301", f"canonicalRequest: {planted}"))
+    with serving(echo) as wire, pytest.raises(LiveTrafficError) as caught:
+        ask(transport(wire.url, keys))
+    assert planted in "".join(wire.requests[0][2].values())
+    assert "canonicalRequest: ***" in str(caught.value)
 
 
 def test_a_retry_is_one_event_with_its_facts(caplog):
