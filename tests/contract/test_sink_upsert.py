@@ -279,6 +279,19 @@ def test_only_a_later_read_of_the_same_time_stops_a_writer(
     assert contents().values == {(A, at(0)): 1}
 
 
+def test_beside_a_row_that_is_left_out_only_later_reads_count(sink: Sink, contents: Reader) -> None:
+    """What did not read a point says nothing of it, also where something else did read another."""
+    stored = [
+        entry(A, at(0), at(1), fetched_at=SENT + 1),
+        entry(A, at(1), at(2), "partial", fetched_at=SENT + 1),
+        entry(A, at(2), at(3), "failed", fetched_at=SENT + 1),
+    ]
+    put(sink, [(A, at(0), 2)], stored)
+    late = [(A, at(point), 1) for point in range(3)]
+    assert put(sink, late) == Receipt(inserted=2, superseded=1)
+    assert contents().values == {(A, at(0)): 2, (A, at(1)): 1, (A, at(2)): 1}
+
+
 def test_a_late_writer_is_stopped_across_months_of_the_ledger(sink: Sink, contents: Reader) -> None:
     month = 31 * DAY * 1_000_000
     put(sink, [(A, at(0), 2)], [entry(A, at(0), at(1), fetched_at=SENT + 3 * month)])

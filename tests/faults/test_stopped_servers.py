@@ -142,6 +142,25 @@ def test_a_server_that_stops_at_any_statement_loses_nothing(
     figures("vanishing databases", f"the server stops at a statement and {words}", stops, sink=name)
 
 
+def test_a_server_that_takes_its_time_to_come_back_is_waited_for(
+    server: PrivatePostgres | PrivateMariadb, url: str
+) -> None:
+    """The connection broke; then it refuses others for a while, as it was not there at all."""
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            server.start()
+
+    sink = DatabaseSink(url, sleeper=pause)
+    sink.prepare(step=STEP, timezone=ZONE, settle_after=SETTLE_AFTER)
+    with stopped_at(sink, server, 1):
+        put(sink, [(A, at(0), 7)])
+    assert len(pauses) == 3
+    assert stored(url) == {(A, at(0)): 7}
+
+
 @pytest.mark.parametrize("kill", [False, True], ids=["shut down", "killed"])
 def test_a_run_outlives_a_restart_of_its_server(
     server: PrivatePostgres | PrivateMariadb,

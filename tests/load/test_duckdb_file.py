@@ -16,6 +16,7 @@ import sql
 from livetraffic.errors import ConfigError, SinkError
 from livetraffic.table import TABLES
 from load import views
+from load.duckdb import before_image
 from load.duckdb import schema as duckdb_schema
 from load.duckdb.sink import DuckDbSink
 from load.sink import Receipt
@@ -173,6 +174,17 @@ def test_what_a_killed_writer_had_committed_is_there(path: Path, sink: DuckDbSin
     assert sink.query("SELECT count(*) AS n FROM traffic").to_pylist() == [{"n": 3}]
 
 
+def test_what_a_commit_may_write_over_is_kept_before_it(sink: DuckDbSink, path: Path) -> None:
+    """A large commit makes a checkpoint by itself, so it is kept before the first statement."""
+    put(sink, ROWS)
+    image = before_image.path_of(path)
+    assert not image.exists()
+    header = path.read_bytes()[: before_image.HEADER]
+    with sink._door.writing():
+        assert image.read_bytes()[: before_image.HEADER] == header
+    assert not image.exists()
+
+
 def test_a_failing_commit_leaves_nothing(sink: DuckDbSink, monkeypatch: pytest.MonkeyPatch) -> None:
     put(sink, ROWS)
     real = sql.statement
@@ -241,6 +253,16 @@ def test_what_reads_is_answered_and_nothing_else(sink: DuckDbSink, path: Path) -
         assert refused.value.remedy, statement
         assert "\n" not in str(refused.value)
     assert path.read_bytes() == before
+
+
+def test_a_question_reaches_no_other_file(sink: DuckDbSink, path: Path) -> None:
+    """A file's name in the place of a table reads like one; what refuses it is the connection."""
+    beside = path.with_name("beside.csv")
+    beside.write_text("secret\n1\n")
+    with pytest.raises(ConfigError):
+        sink.query(f"SELECT * FROM '{beside}'")
+    with duckdb.connect() as connection:
+        assert connection.execute(f"SELECT * FROM '{beside}'").fetchall() == [(1,)]
 
 
 def test_a_commit_reads_only_what_is_around_the_batch(sink: DuckDbSink) -> None:

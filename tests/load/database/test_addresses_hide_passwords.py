@@ -49,6 +49,7 @@ def test_an_address_is_read_and_shown(text: str, kind: Kind, driver: str, shown:
         "postgresql://h",
         "postgresql://h:port/d",
         f"postgresql://u:{SECRET}@x@h/d",
+        f"postgresql://u:x@y:{SECRET}@h/d",
         "postgresql://h/d?schema=a-b",
         'postgresql://h/d?schema=a";drop',
         "postgresql://h/d?schema=a&schema=b",

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Connection, event, text
 
 from livetraffic.errors import Locked, SinkError
+from livetraffic.table import TRAFFIC
 from load.database.retry import ATTEMPTS, retried
 from load.database.sink import DatabaseSink
 from load.sink import Receipt
@@ -27,6 +28,7 @@ from tests.contract.stores import (
     ZONE,
     Store,
     covering,
+    entry,
     frame,
     prepared,
 )
@@ -213,6 +215,75 @@ def test_what_was_read_last_stays_whoever_is_first(
     assert all(row[4] > row[3] for row in found.revisions), olds
 
 
+@SERVERS
+def test_a_commit_waits_for_the_one_before_it(
+    store: Store, place: Path, sink: DatabaseSink
+) -> None:
+    """A newer answer that comes while an older one is being written is written after it, not between
+    the look and the write.
+    """
+    put(sink, [(A, JANUARY, 0)])
+    newer = threading.Thread(
+        target=put, args=(store.make(place), [(A, JANUARY, 2)], SENT + 2), daemon=True
+    )
+
+    def begin(_connection, _cursor, statement, *_rest) -> None:
+        if "INTO traffic_revisions" in statement and not newer.ident:
+            newer.start()
+            newer.join(1)
+
+    event.listen(sink._dialect.writer, "before_cursor_execute", begin)
+    put(sink, [(A, JANUARY, 1)], SENT + 1)
+    newer.join(60)
+    found = store.read(place)
+    assert found.values == {(A, JANUARY): 2}
+    assert [row[3:5] for row in found.revisions] == [(0, 1), (1, 2)]
+
+
+def test_a_read_that_is_committed_while_a_batch_is_laid_out_still_counts(
+    store: Store, place: Path, sink: DatabaseSink
+) -> None:
+    """There was nothing to compare with when the batch was laid out; a later answer, that the point
+    is idle, came before its commit.
+    """
+    later = store.make(place)
+    idle = entry(A, JANUARY, JANUARY + STEP, fetched_at=SENT + 1, detail="idle_omitted")
+    done: list[Receipt] = []
+
+    def overtake(_: Connection) -> None:
+        if not done:  # the first commit is that of the temporary tables
+            done.append(later.upsert(frame([]), [idle], loaded_at=LOADED_AT, run_id=RUN))
+
+    event.listen(sink._dialect.writer, "commit", overtake)
+    assert put(sink, [(A, JANUARY, 7)]) == Receipt(superseded=1)
+    assert done
+    assert store.read(place).traffic == {}
+
+
+@SERVERS
+def test_a_commit_that_waited_in_vain_is_tried_again(
+    store: Store, place: Path, sink: DatabaseSink, url: str, name: str, monkeypatch: Any
+) -> None:
+    """The wait for another worker's commit ends, and nothing is written without the lock."""
+    module = type(sink._dialect).__module__
+    monkeypatch.setattr(f"{module}.COMMIT_WAIT_SECONDS", 1)
+    pauses: list[float] = []
+    with sink._dialect.writer.connect() as holder:
+        holder.begin()
+        sink._dialect.lock_commits(holder)
+
+        def release(pause: float) -> None:
+            pauses.append(pause)
+            holder.invalidate()
+
+        in_the_end = threading.Timer(4, holder.invalidate)
+        in_the_end.start()
+        assert put(DatabaseSink(url, sleeper=release), ROWS) == Receipt(inserted=20)
+        in_the_end.cancel()
+    assert pauses
+    assert len(store.read(place).traffic) == 20
+
+
 def test_many_that_start_at_once_make_one_warehouse(
     store: Store, place: Path, name: str, url: str
 ) -> None:
@@ -276,6 +347,24 @@ def test_a_view_that_somebody_is_reading_is_replaced_in_the_end(
     with sink._dialect.reader.connect() as connection:
         left = "SELECT COUNT(*) FROM installed_views WHERE digest = 'old'"
         assert connection.execute(text(left)).scalar() == 0
+
+
+@pytest.mark.parametrize("name", ["postgres"], indirect=True)
+def test_a_server_with_defaults_of_its_own_stores_and_counts_the_same(
+    sink: DatabaseSink, url: str, store: Store, place: Path
+) -> None:
+    """Another zone and another encoding, as a database or a user may be set up."""
+    given = "options=-c%20timezone%3DAsia/Shanghai%20-c%20client_encoding%3DLATIN1"
+    other = DatabaseSink(f"{url}&{given}")
+    rows = [("ä.example", JANUARY - STEP, 1), ("ä.example", JANUARY, 2)]
+    put(other, rows)
+    assert store.read(place).values == {row[:2]: row[2] for row in rows}
+    assert {month: found.rows for month, found in other.months(TRAFFIC).items()} == {
+        "2025-12": 1,
+        "2026-01": 1,
+    }
+    read = [batch.to_pylist() for batch in other.read_month(TRAFFIC, "2026-01")]
+    assert [[row["traffic_bytes"] for row in rows] for rows in read] == [[2]]
 
 
 @pytest.mark.parametrize("name", ["postgres"], indirect=True)

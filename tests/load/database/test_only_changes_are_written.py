@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from livetraffic.errors import SinkError
 from load.database.dialect import Dialect
 from load.database.mysql import Mysql
 from load.database.sink import DatabaseSink
@@ -124,18 +125,23 @@ def statements(sink: DatabaseSink) -> list[str]:
     return seen
 
 
+@pytest.mark.parametrize("count", [2, 2000], ids=["few", "by the bulk path"])
 def test_a_row_that_the_ledger_does_not_know_is_compared_all_the_same(
-    sink: DatabaseSink, dialect: Dialect, store: Store, place: Path
+    sink: DatabaseSink, dialect: Dialect, store: Store, place: Path, count: int
 ) -> None:
-    """Somebody wrote it by hand: going straight meets its key, and the batch goes the other way."""
+    """Somebody wrote it by hand: going straight meets its key, and the batch goes the other way.
+
+    LOAD DATA LOCAL would pass over the row and say nothing.
+    """
     with dialect.writer.begin() as connection:
         connection.execute(
             text("INSERT INTO traffic VALUES (:domain, :at, 5, 'v1', :at)"),
             {"domain": A, "at": dialect.instant(JANUARY * 1_000_000)},
         )
-    assert put(sink, [(A, JANUARY, 6), (A, JANUARY + STEP, 7)]) == Receipt(1, 1)
+    rows = [(A, JANUARY + i * STEP, 6 + i) for i in range(count)]
+    assert put(sink, rows) == Receipt(count - 1, 1)
     found = store.read(place)
-    assert found.values == {(A, JANUARY): 6, (A, JANUARY + STEP): 7}
+    assert found.values == {row[:2]: row[2] for row in rows}
     assert [row[3:5] for row in found.revisions] == [(5, 6)]
     assert len(found.ledger) == 1
 
@@ -157,8 +163,18 @@ def test_a_server_without_local_files_is_loaded_all_the_same(
 def test_what_a_file_would_bend_is_refused(sink: DatabaseSink, store: Store, place: Path) -> None:
     """LOAD DATA LOCAL makes warnings of errors: a name that is cut would become another's."""
     long = [("x" * 254, JANUARY + i * STEP, i) for i in range(2000)]
-    with pytest.raises(Exception, match="domain"):
+    with pytest.raises(SinkError, match="domain"):
         put(sink, long)
+    assert store.read(place).traffic == {}
+
+
+@pytest.mark.parametrize("name", ["mariadb"], indirect=True)
+def test_what_a_lenient_server_would_bend_is_refused(
+    sink: DatabaseSink, store: Store, place: Path
+) -> None:
+    """Left to its own mode it may cut a name and only warn, also where no file is needed."""
+    with pytest.raises(SinkError, match="domain"):
+        put(sink, [("x" * 254, JANUARY, 1)])
     assert store.read(place).traffic == {}
 
 

@@ -1,15 +1,17 @@
 """``query`` on a database: the answers of Parquet in the same types, and nothing but reading."""
 
+import tempfile
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 import sql
 from livetraffic.domain import Domain
-from livetraffic.errors import ConfigError
+from livetraffic.errors import ConfigError, LiveTrafficError
 from livetraffic.reconciliation import Reconciliation
 from livetraffic.table import TABLES
 from livetraffic.window import DAY
@@ -261,6 +263,38 @@ def test_a_function_that_writes_is_refused_by_the_server(
         sink.query("SELECT spoil()")
     assert caught.value.remedy
     assert store.trace(place) == before
+
+
+@pytest.mark.parametrize("name", ["mariadb"])
+def test_a_connection_that_reads_hands_the_server_no_file(sink: DatabaseSink) -> None:
+    """A server may answer any question by asking for a file of this machine."""
+    with (
+        sink._dialect.reader.connect() as connection,
+        pytest.raises(DBAPIError, match="not allowed"),
+    ):
+        connection.exec_driver_sql(
+            f"LOAD DATA LOCAL INFILE '{__file__}' INTO TABLE run_holder (holder)"
+        )
+
+
+FILES = {
+    "sqlite": "VACUUM INTO '{}'",
+    "postgres": "COPY (SELECT 1) TO PROGRAM 'touch {}'",
+    "mariadb": "SELECT 1 INTO OUTFILE '{}'",
+}
+
+
+def test_no_question_makes_a_file(sink: DatabaseSink, name: str) -> None:
+    """Nor has the server make one, though a transaction that only reads would let it."""
+    with tempfile.TemporaryDirectory(prefix="lt-files-") as directory:
+        Path(directory).chmod(0o777)  # a server is another user
+        told: list[type[Exception]] = []
+        try:
+            sink.query(FILES[name].format(Path(directory) / "made"))
+        except LiveTrafficError as error:
+            told.append(type(error))
+        assert list(Path(directory).iterdir()) == []
+        assert told == [ConfigError]
 
 
 def test_anything_but_reading_is_refused_and_nothing_happens(

@@ -84,6 +84,20 @@ def test_the_order_of_text_is_that_of_its_bytes(sink: DatabaseSink) -> None:
     assert found == sorted(names)
 
 
+@pytest.mark.parametrize("name", ["postgres"], indirect=True)
+def test_the_order_of_text_is_not_left_to_the_server(sink: DatabaseSink) -> None:
+    """Its default may be a language's, in which "a-b" comes after "ab"."""
+    with sink._dialect.reader.connect() as connection:
+        found = connection.execute(
+            text(
+                "SELECT DISTINCT collation_name FROM information_schema.columns"
+                " WHERE table_schema = current_schema() AND data_type = 'text'"
+                " AND table_name IN ('traffic', 'traffic_revisions', 'load_ledger', 'domains')"
+            )
+        )
+        assert found.scalars().all() == ["C"]
+
+
 def test_names_that_differ_in_case_or_blanks_are_different(
     sink: DatabaseSink, store: Store, place: Path
 ) -> None:
