@@ -53,10 +53,13 @@ _STATES = {
     "3D000": Trouble.NO_DATABASE,
     "42501": Trouble.FORBIDDEN,
     "25006": Trouble.READ_ONLY,
+    "25P03": Trouble.LOST,  # ended for having been idle in its transaction, as one that was frozen is
+    "25P04": Trouble.LOST,
     "53100": Trouble.FULL,
     "57P01": Trouble.LOST,
     "57P02": Trouble.LOST,
     "57P03": Trouble.LOST,
+    "57P05": Trouble.LOST,
 }
 # psycopg gives no state for an attempt to connect; these are its and libpq's own words.
 _WORDS = (

@@ -39,20 +39,21 @@ Key = tuple[str, str]
 
 SECOND = 1_000_000
 _NO_TICKET = 2**63 - 1
-_FROZEN_SECONDS = 20
-"""A transaction takes milliseconds; the server ends that of a process that was stopped in it."""
+FROZEN_SECONDS = 20
+"""A transaction takes milliseconds; the server (not MySQL's) ends that of a process stopped in it."""
 
 _NOW = {
     Kind.POSTGRESQL: "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
     Kind.MYSQL: "CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)",
 }
 _SESSION = {
-    Kind.POSTGRESQL: (
-        f"SET idle_in_transaction_session_timeout = '{_FROZEN_SECONDS}s'",
-        "SET lock_timeout = '10s'",
+    Kind.POSTGRESQL: "SET idle_in_transaction_session_timeout = '{frozen}s'; SET lock_timeout = '10s'",
+    # What only MariaDB knows stands in a comment that only MariaDB reads.
+    Kind.MYSQL: (
+        "SET /*M! SESSION idle_transaction_timeout = {frozen}, */ SESSION innodb_lock_wait_timeout = 10"
     ),
-    Kind.MYSQL: (),
 }
+"""What a connection is told first."""
 _AGAIN = frozenset({Trouble.CONFLICT, Trouble.LOST, Trouble.COLLISION, Trouble.ABSENT})
 
 _tables = MetaData()
@@ -326,8 +327,7 @@ class DatabaseWindows:
             return self._connection
         engine = self._dialect.writer.execution_options(isolation_level="READ COMMITTED")
         connection = engine.connect()
-        for setting in _SESSION[self._kind]:
-            connection.exec_driver_sql(setting)
+        connection.exec_driver_sql(_SESSION[self._kind].format(frozen=FROZEN_SECONDS))
         connection.commit()
         self._connection, self._owner = connection, os.getpid()
         return connection

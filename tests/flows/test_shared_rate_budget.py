@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from extract.standin.server import Standin
 from flows.rate_state import shared_budget
 from livetraffic.errors import ConfigError, SinkError, Stopped
+from load.database import rate_windows
 from tests import servers
 from tests.contract.stores import STORES
 
@@ -171,6 +173,36 @@ def cut_all_connections(url):
         cursor.execute("SELECT id FROM information_schema.processlist WHERE db = %s", (name,))
         for (number,) in cursor.fetchall():
             cursor.execute(f"KILL {number}")
+
+
+def test_a_process_that_is_frozen_with_the_window_in_its_hands_is_let_go_by_the_server(
+    url, monkeypatch
+):
+    monkeypatch.setattr(rate_windows, "FROZEN_SECONDS", 2)
+    key = ("account", "traffic")
+    frozen, other = (
+        rate_windows.DatabaseWindows(url, window_s=WINDOW_S, setting="LIVE_TRAFFIC_STATE")
+        for _ in range(2)
+    )
+    assert frozen.take(key, QUOTA, None).wait == 0
+    held, awake = threading.Event(), threading.Event()
+
+    def frozen_in_it(connection):
+        frozen._locked(connection, key)
+        held.set()
+        awake.wait(60)
+        return frozen._take(connection, key, QUOTA, None)
+
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(frozen._done, frozen_in_it)
+        held.wait(60)
+        began = time.monotonic()
+        assert other.take(key, QUOTA, None).number is not None
+        assert time.monotonic() - began > 1, "it was not held"
+        awake.set()
+        assert late.result().number is not None, "it wakes up, finds it gone, and begins anew"
+    for windows in (frozen, other):
+        windows.close()
 
 
 def test_it_keeps_only_the_window(url):
