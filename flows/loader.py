@@ -286,7 +286,7 @@ class Loader:
                 loaded_at=self._deps.clock(),
                 run_id=self.run_id,
             )
-        except SinkError as error:
+        except LiveTrafficError as error:  # of the store, or a ConfigError where it cannot be one
             self._halt(error)
             return BatchReceipt(slices=chunk.receipt.slices)
         return chunk.receipt + BatchReceipt(written=written)
