@@ -10,6 +10,7 @@ from flows import settings
 from flows.bootstrap import connect
 from flows.pipeline import Request, in_threads, run
 from flows.progress import Silent
+from livetraffic.errors import LiveTrafficError
 from livetraffic.limits import V1
 from livetraffic.window import from_seconds, to_seconds
 from load.parquet.sink import ParquetSink
@@ -77,14 +78,14 @@ def test_a_source_that_stops_answering_is_not_asked_for_ever(
 ):
     """After a few silent slices the rest is left for the next run; exit 1 and one sentence."""
     monkeypatch.setenv(
-        "LIVE_TRAFFIC_DOMAINS", ",".join(f"play{n:03}.example.com" for n in range(1, 61))
+        "LIVE_TRAFFIC_DOMAINS", ",".join(f"play{n:03}.example.com" for n in range(1, 41))
     )
     standin.faults([{"kind": "html", "status": 503, "operation": "traffic"}])
-    outcome = live("nightly", "--engine", "direct", "--json", as_of=NIGHT)
+    last_week = ("backfill", "--start", "2026-02-22", "--engine", "direct", "--json")
+    outcome = live(*last_week, as_of=NIGHT)
+    assert len({i["domain"] for i in standin.requests("traffic")}) < 30, "40 domains were due"
     assert outcome.code == 1
     assert outcome.document["error"]["code"] == "unavailable"
-    slices = {(i["domain"], i["start_time"]) for i in standin.requests("traffic")}
-    assert len({domain for domain, _ in slices}) < 40, "60 domains were due"
 
 
 def test_a_source_that_falls_silent_half_way_costs_only_the_rest(live, standin, quick_retries):
@@ -113,6 +114,33 @@ def test_a_long_batch_is_committed_every_minute(live, standin, monkeypatch):
     monkeypatch.setattr(flows.loader, "COMMIT_AFTER_SECONDS", 0.0)
     assert live.json("nightly", "--engine", "direct", as_of=NIGHT)["exit_code"] == 0
     assert len([rows for rows in commits if rows]) == 14, "15 slices, one of them without a row"
+    assert stored(live.warehouse) == offered(standin, NIGHT)
+
+
+@pytest.mark.parametrize(("damage", "code"), [("a damaged file", 1), ("no directory", 2)])
+def test_a_commit_that_fails_ends_the_run_and_the_next_does_the_rest(live, standin, damage, code):
+    """January cannot be written: what was read of it counts as nothing, what is before is kept."""
+    assert live("backfill", "--start", "2026-02-28", "--engine", "direct", as_of=NIGHT).code == 0
+    january = live.warehouse / "traffic" / "month=2026-01"
+    if damage == "no directory":
+        january.write_text(damage)
+    else:
+        january.mkdir()
+        (january / "data.parquet").write_text(damage)
+    deps = connect(settings.load(), clock=lambda: at(NIGHT), writes=True)
+    receipts = []
+
+    def kept(load, batches):
+        for batch in batches:
+            receipts.append(load(batch))
+            yield receipts[-1]
+
+    with pytest.raises(LiveTrafficError, match="month=2026-01") as caught:
+        run(deps, Request(), kept, Silent())
+    assert caught.value.exit_code == code
+    assert [bool(receipt.rows_fetched) for receipt in receipts] == [True, False, False]
+    january.rename(live.warehouse.parent / "aside")
+    assert live.json("nightly", "--engine", "direct", as_of=NIGHT)["exit_code"] == 0
     assert stored(live.warehouse) == offered(standin, NIGHT)
 
 

@@ -48,15 +48,6 @@ def refused(outcome, code, *words):
         (["plan", "--no-such-flag"], ["--no-such-flag"]),
         (["no-such-command"], ["no-such-command"]),
         (["expiring", "--within", "soon"], ["--within", "soon"]),
-        (
-            ["backfill", "--as-of", "2026-03-01", "--endpoint", "https://live.example.com"],
-            ["--as-of"],
-        ),
-        (
-            ["backfill", "--as-of", "2026-03-01", "--endpoint", "https://127.example.com"],
-            ["--as-of"],
-        ),
-        (["backfill", "--as-of", "2026-03-01", "--endpoint", "http://[127.0.0.1"], ["--as-of"]),
         (["sql", "DROP TABLE traffic"], []),
         (["sql", "SELECT 1", "--csv", "--json"], []),
         (["backfill", "--warehouse", "mysql://root@localhost/x"], ["WAREHOUSE", "mysql"]),
@@ -77,6 +68,22 @@ def test_a_wrong_argument_is_named(live, arguments, words):
     outcome = live(*run)
     assert outcome.out == "" or "--json" in arguments
     refused(outcome, 2, *words)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["https://live.example.com", "https://127.example.com", "http://[127.0.0.1", ""],
+)
+@pytest.mark.parametrize(
+    "command", [("nightly", "--engine", "direct"), ("reconcile",), ("fsck", "--repair")]
+)
+def test_simulated_time_is_written_only_for_an_endpoint_on_this_machine(
+    live, monkeypatch, endpoint, command
+):
+    """A name may begin like an address of this machine."""
+    monkeypatch.setenv("LIVE_TRAFFIC_ENDPOINT", endpoint)
+    refused(live(*command, as_of="2026-03-01"), 2, "--as-of")
+    assert not live.warehouse.exists()
 
 
 @pytest.mark.parametrize(
@@ -124,6 +131,14 @@ def test_a_wrong_file_is_named(live, tmp_path, content, words):
     """Exit 2; the key and the file are in the sentence."""
     (tmp_path / "live-traffic.toml").write_text(content)
     refused(live("plan"), 2, *words)
+
+
+def test_a_secret_of_the_wrong_kind_is_not_shown(live, tmp_path):
+    """A list where text belongs: the key is named, what it holds is not."""
+    (tmp_path / "live-traffic.toml").write_text(f"sk = ['{SECRET}']")
+    outcome = live("plan")
+    refused(outcome, 2, "setting sk")
+    assert SECRET not in outcome.err + outcome.out
 
 
 def test_the_file_may_name_the_files_of_secrets(tmp_path):
@@ -276,7 +291,8 @@ def test_errors_are_json_documents_with_json(live):
     assert outcome.document["error"]["code"] == "config"
 
 
-def test_a_second_run_is_told_who_holds_the_warehouse(live, tmp_path):
+@pytest.mark.parametrize("command", [("nightly", "--engine", "direct"), ("reconcile",)])
+def test_a_second_run_is_told_who_holds_the_warehouse(live, command):
     """Exit 1 after --lock-wait, naming the holder."""
     assert live("nightly", "--engine", "direct").code == 0
     held = subprocess.Popen(
@@ -291,7 +307,7 @@ def test_a_second_run_is_told_who_holds_the_warehouse(live, tmp_path):
     )  # fmt: skip
     try:
         assert held.stdout.readline() == "held\n"
-        outcome = live("nightly", "--engine", "direct", "--lock-wait", "0s", "--json")
+        outcome = live(*command, "--lock-wait", "0s", "--json")
         assert outcome.code == 1
         assert outcome.document["error"]["code"] == "locked"
         assert "run of another" in outcome.document["error"]["message"]

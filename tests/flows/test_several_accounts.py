@@ -155,6 +155,19 @@ def test_an_account_whose_sums_are_refused_does_not_stop_those_of_the_others(liv
     assert live("reconcile", as_of=NIGHT).code == 0
 
 
+def test_a_store_that_fails_ends_the_run_of_all_accounts(live):
+    """It is the store's fault and no account's: one sentence that names the file, exit 1."""
+    january = live.warehouse / "traffic" / "month=2026-01"
+    assert run(live, "backfill", "--start", "2026-02-28")["exit_code"] == 0
+    january.mkdir()
+    (january / "data.parquet").write_text("damaged")
+    failed = run(live, "nightly")
+    assert failed["exit_code"] == 1, failed
+    assert "month=2026-01" in failed["error"]["message"]
+    january.rename(live.warehouse.parent / "aside")
+    assert run(live, "nightly")["exit_code"] == 0
+
+
 def test_where_every_account_fails_nothing_was_done(live, first, second):
     """The first reason, and its exit code."""
     wrong = {"credentials": 'token = "wrong"'}
