@@ -145,6 +145,19 @@ def test_a_hundred_missed_nights_lose_what_expired_and_say_so(live, night):
     assert run(live, "nightly", instant=tonight)["lost"] == [], "noted once"
 
 
+def test_what_was_read_before_a_long_outage_is_not_called_lost_after_it(live, night, monkeypatch):
+    """A night looks at the ledger as far back as the source reaches, and further if none did so since."""
+    monkeypatch.setenv("LIVE_TRAFFIC_API", "v1")
+    run(live, "nightly", instant=night)
+    run(live, "nightly", instant=later(night, days=20))
+    tonight = later(night, days=105)
+    summary = run(live, "nightly", instant=tonight)
+    assert summary["lost"] == []
+    assert summary["exit_code"] == 0
+    shown = live.json("coverage", as_of=tonight)["intervals"]
+    assert "lost" not in {interval["state"] for interval in shown}
+
+
 @pytest.mark.parametrize("days", [-40, 40, 4000])
 def test_a_wrong_clock_marks_nothing_lost(live, night, days):
     """Our clock disagrees with the server's: one sentence, nothing written, nothing lost."""

@@ -190,16 +190,18 @@ def test_a_process_that_is_frozen_with_the_window_in_its_hands_is_let_go_by_the_
     def frozen_in_it(connection):
         frozen._locked(connection, key)
         held.set()
-        awake.wait(60)
+        awake.wait()
         return frozen._take(connection, key, QUOTA, None)
 
     with ThreadPoolExecutor(1) as pool:
         late = pool.submit(frozen._done, frozen_in_it)
         held.wait(60)
         began = time.monotonic()
-        assert other.take(key, QUOTA, None).number is not None
+        try:
+            assert other.take(key, QUOTA, None).number is not None
+        finally:
+            awake.set()
         assert time.monotonic() - began > 1, "it was not held"
-        awake.set()
         assert late.result().number is not None, "it wakes up, finds it gone, and begins anew"
     for windows in (frozen, other):
         windows.close()

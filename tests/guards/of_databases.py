@@ -291,4 +291,15 @@ GUARDS = (
         gone="",
         noticed_by=(f"{DUCKDB}::test_a_question_reaches_no_other_file",),
     ),
+    Guard(
+        "who was frozen in a transaction begins it anew",
+        "load/database/postgresql.py",
+        there='    "25P03": Trouble.LOST,',
+        gone="    #",
+        noticed_by=(
+            "tests/flows/test_shared_rate_budget.py"
+            "::test_a_process_that_is_frozen_with_the_window_in_its_hands_is_let_go_by_the_server"
+            "[postgres]",
+        ),
+    ),
 )

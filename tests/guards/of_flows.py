@@ -320,4 +320,14 @@ GUARDS = (
         gone="        raise\n",
         noticed_by=("tests/flows/test_to_its_end.py::test_the_work_comes_to_its_end_first",),
     ),
+    Guard(
+        "what was read before a long outage is remembered after it",
+        "flows/outlook.py",
+        there="plan.accounted_from(last, limits, rules.step) >= since for",
+        gone="True for",
+        noticed_by=(
+            "tests/flows/test_history_into_warehouse.py"
+            "::test_what_was_read_before_a_long_outage_is_not_called_lost_after_it",
+        ),
+    ),
 )
