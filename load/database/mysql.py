@@ -1,6 +1,7 @@
 """A warehouse in MariaDB (10.6 or newer) or MySQL (8.0.23 or newer), through PyMySQL."""
 
 import re
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from livetraffic.errors import ConfigError
 from livetraffic.table import Column, Kind
 from load.arrow import MICROSECONDS
-from load.database import answers
+from load.database import answers, keepalive
 from load.database.address import Address
 from load.database.ddl import Words
 from load.database.dialect import COMMIT_WAIT_SECONDS, LOCK_WAIT_SECONDS
@@ -79,12 +80,25 @@ _WRITING = re.compile(r"\binto\b|/\*M?!", re.IGNORECASE)
 
 
 class _Connection(pymysql.connections.Connection):  # type: ignore[misc]  # it has no types
-    """One that does not read the system's certificates anew each time, which takes 20 ms.
+    """One that waits for no server that is gone, and does not read the system's certificates each time.
 
-    That is where the URL says nothing of TLS: it is used if the server has it, and nothing is verified.
+    Reading them takes 20 ms, and they are not needed where the URL says nothing of TLS: it is used if the
+    server has it, and nothing is verified.
     """
 
     _unverified: ClassVar[SSLContext | None] = None
+
+    def connect(self, sock: socket.socket | None = None) -> None:
+        """As the driver does, which waits for ever for the greeting of a server that does not speak."""
+        given: float | None = self._read_timeout
+        self._read_timeout: float | None = given or self.connect_timeout
+        try:
+            super().connect(sock)
+        finally:
+            self._read_timeout = given
+        if self._sock.family != getattr(socket, "AF_UNIX", None):
+            for option, value in keepalive.SOCKET_OPTIONS.items():
+                self._sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
     def _create_ssl_ctx(self, sslp: Any) -> SSLContext:
         made: SSLContext | None = None if sslp else _Connection._unverified
@@ -123,7 +137,11 @@ class Mysql:
         return self._engine(local_infile=False)
 
     def _engine(self, *, local_infile: bool) -> Engine:
-        given = {"local_infile": local_infile, "connect_timeout": 10, "charset": "utf8mb4"}
+        given = {
+            "local_infile": local_infile,
+            "connect_timeout": keepalive.CONNECT_S,
+            "charset": "utf8mb4",
+        }
         engine = create_engine(self.address.url, poolclass=NullPool, connect_args=given)
 
         @event.listens_for(engine, "do_connect")

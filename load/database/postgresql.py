@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from livetraffic.table import Kind
-from load.database import answers, binary_copy
+from load.database import answers, binary_copy, keepalive
 from load.database.address import Address
 from load.database.ddl import Words
 from load.database.dialect import COMMIT_WAIT_SECONDS, LOCK_WAIT_SECONDS
@@ -24,11 +24,6 @@ _TYPES = {
     Kind.INTEGER: "BIGINT",
     Kind.TIMESTAMP: "TIMESTAMPTZ",
     Kind.DATE: "DATE",
-}
-_DEFAULTS = {
-    "application_name": "live-traffic",
-    "connect_timeout": "10",
-    "keepalives_idle": "60",  # the run lock's connection is idle while a batch is fetched
 }
 _SETTINGS = (
     "SET client_encoding = 'UTF8'",  # what the binary COPY sends, whatever the database is in
@@ -96,6 +91,18 @@ _READINGS: dict[int, answers.Reading] = {
 _FIRST_WORDS = frozenset({"select", "with", "values", "table", "show"})
 
 
+def _options() -> dict[str, str]:
+    """What libpq is told where the URL does not; the run lock's connection is idle for long."""
+    return {
+        "application_name": "live-traffic",
+        "connect_timeout": str(keepalive.CONNECT_S),
+        "keepalives_idle": str(keepalive.IDLE_S),
+        "keepalives_interval": str(keepalive.INTERVAL_S),
+        "keepalives_count": str(keepalive.COUNT),
+        "tcp_user_timeout": str(keepalive.UNANSWERED_S * 1000),
+    }
+
+
 class Postgresql:
     """``load.database.dialect.Dialect`` for PostgreSQL."""
 
@@ -111,7 +118,7 @@ class Postgresql:
     def writer(self) -> Engine:
         """As ``Dialect.writer``."""
         given = self.address.url.query
-        missing = {name: value for name, value in _DEFAULTS.items() if name not in given}
+        missing = {name: value for name, value in _options().items() if name not in given}
         engine = create_engine(self.address.url, poolclass=NullPool, connect_args=missing)
 
         @event.listens_for(engine, "connect")

@@ -74,6 +74,8 @@ def _answers(
                 break
             client.sendall(piece)
     done.set()
+    with contextlib.suppress(OSError):  # the server has hung up: so does this
+        client.shutdown(socket.SHUT_RDWR)
 
 
 def _postgres(stream: BinaryIO) -> Iterator[bytes]:

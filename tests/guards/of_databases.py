@@ -302,4 +302,34 @@ GUARDS = (
             "[postgres]",
         ),
     ),
+    Guard(
+        "the system asks whether MariaDB is there",
+        "load/database/mysql.py",
+        there="            for option, value in keepalive.SOCKET_OPTIONS.items():\n",
+        gone="            for option, value in ():\n",
+        noticed_by=(
+            "tests/load/database/test_silent_servers.py"
+            "::test_the_system_asks_whether_the_server_is_there[mariadb]",
+        ),
+    ),
+    Guard(
+        "the system asks whether PostgreSQL is there",
+        "load/database/postgresql.py",
+        there='        "keepalives_interval": str(keepalive.INTERVAL_S),\n',
+        gone="",
+        noticed_by=(
+            "tests/load/database/test_silent_servers.py"
+            "::test_the_system_asks_whether_the_server_is_there[postgres]",
+        ),
+    ),
+    Guard(
+        "a MariaDB that does not greet is left",
+        "load/database/mysql.py",
+        there=" = given or self.connect_timeout\n",
+        gone=" = given\n",
+        noticed_by=(
+            "tests/load/database/test_silent_servers.py"
+            "::test_a_server_that_says_nothing_is_left[mariadb]",
+        ),
+    ),
 )
