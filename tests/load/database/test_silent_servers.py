@@ -40,6 +40,7 @@ def test_the_system_asks_whether_the_server_is_there(name: str, tmp_path: Path) 
         STORES[name].drop(tmp_path / "place")
 
 
+@pytest.mark.timeout(20)
 @SERVERS
 def test_a_server_that_says_nothing_is_left(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that takes connections whose database hangs: one sentence that names the place."""
