@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from load.parquet.sink import ParquetSink
+from tests.contract import version_1
 from tests.contract.stores import SETTLE_AFTER, ZONE, Contents, read_parquet_files
+from tests.faults import scenarios
 from tests.faults.scenarios import SCENARIOS, STEP, before
 from tests.faults.twins import GUARDS
 from tests.figures import Figures
@@ -111,6 +113,27 @@ def test_a_kill_while_the_warehouse_is_made(
         assert contents(root) == new
         assert orphans(root) == []
     figures("kill points", f"create ({mode})", len(killed), sink="parquet")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_killed_move_forward_is_finished_by_the_next_run(
+    kill_at_every_step: Callable[..., int], tmp_path: Path, mode: str, figures: Figures
+) -> None:
+    """A warehouse of format version 1 is readable in between, and ends as if nothing had happened."""
+    base, out, undisturbed = tmp_path / "base", tmp_path / "out", tmp_path / "undisturbed"
+    for root in (base, undisturbed):
+        version_1.parquet(root)
+    entries = sorted(ParquetSink(base).ledger())
+    scenarios.move_forward(undisturbed)
+    new = contents(undisturbed)
+    out.mkdir()
+    steps = kill_at_every_step(base, out, scenario="move_forward", mode=mode, twin="")
+    for root in (out / str(step) for step in range(1, steps + 2)):
+        assert sorted(ParquetSink(root).ledger()) == entries
+        scenarios.move_forward(root)
+        assert contents(root) == new
+        assert orphans(root) == []
+    figures("kill points", f"move_forward ({mode})", steps, sink="parquet")
 
 
 @pytest.mark.parametrize("scenario", ["name_domains", "first_load", "revise"])
