@@ -22,7 +22,7 @@ demo: $(STAMP)   ## Run everything once against the stand-in, into ./demo.
 # Much of a test is waiting, for a server or for a process: one worker more than there are cores.
 test reliability: WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 test: $(STAMP)   ## Run all tests.
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 fast: $(STAMP)   ## Run the tests that need no Prefect server.
 	$(BIN)/python -m pytest -m "not prefect" -n 2
@@ -33,7 +33,7 @@ nights: $(STAMP) ## Simulate 400 nights with outages, moves and restatements.
 reliability: FAULTS ?= long
 reliability: $(STAMP) ## Do everything to it that tests can; writes docs/reliability.md.
 	rm -rf .figures
-	status=0; FAULTS=$(FAULTS) FIGURES=$(CURDIR)/.figures $(BIN)/python -m pytest -m figures -n $(WORKERS) --timeout=3600 || status=$$?; \
+	status=0; FAULTS=$(FAULTS) FIGURES=$(CURDIR)/.figures $(BIN)/python -m pytest -m figures -n $(WORKERS) --dist worksteal --timeout=3600 || status=$$?; \
 	FAULTS=$(FAULTS) $(BIN)/python -m tests.reliability .figures && exit $$status
 
 soak: reliability nights ## Both of these: everything that is tried only now and then.

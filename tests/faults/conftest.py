@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests import objects
+
 
 @pytest.fixture(scope="session")
 def _killer(request: pytest.FixtureRequest) -> Iterator[Callable[..., int]]:
-    """Gives orders to ``tests.faults.killing``, a process that may fork."""
+    """Gives orders to ``tests.faults.killing``, a process that may fork; it shares our object store."""
+    objects.endpoint()
     with subprocess.Popen(
         [sys.executable, "-m", "tests.faults.killing"],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""What a process asks of its database, counted like the steps of ``steps``: and a kill before any of it.
+"""What a process asks of its database or object store, counted like the steps of ``steps``.
 
 Statements, pieces of bulk loads and commits are found in the drivers themselves, so that nothing the
 sinks do can be forgotten here.
@@ -13,6 +13,7 @@ from unittest import mock
 import duckdb
 import psycopg
 import pymysql
+from botocore.httpsession import URLLib3Session
 
 from tests.faults.steps import Fault
 
@@ -22,7 +23,7 @@ EVERY = 16
 
 @contextmanager
 def asking(fault: Fault) -> Iterator[None]:
-    """Hand everything that is sent to a database inside the block to the fault."""
+    """Hand everything that is sent to a database or object store inside the block to the fault."""
     with (
         mock.patch.object(psycopg.Connection, "wait", _exchanged(fault, psycopg.Connection.wait)),
         mock.patch.object(
@@ -37,6 +38,7 @@ def asking(fault: Fault) -> Iterator[None]:
         ),
         mock.patch("sqlite3.connect", _sqlite(fault, sqlite3.connect)),
         mock.patch("duckdb.connect", _duckdb(fault, duckdb.connect)),
+        mock.patch.object(URLLib3Session, "send", _requested(fault, URLLib3Session.send)),
     ):
         yield
 
@@ -63,6 +65,14 @@ def _answered(fault: Fault, real: Callable[..., Any]) -> Callable[..., Any]:
     def call(self: Any) -> Any:
         fault.before("answer", "mariadb")
         return real(self)
+
+    return call
+
+
+def _requested(fault: Fault, real: Callable[..., Any]) -> Callable[..., Any]:
+    def call(self: Any, request: Any) -> Any:
+        fault.before(request.method, "s3")
+        return real(self, request)
 
     return call
 

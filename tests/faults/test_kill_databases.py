@@ -1,8 +1,8 @@
-"""A process killed before anything it asks of its database: the old warehouse or the new one.
+"""A process killed before anything it asks of its database or object store: old warehouse or new one.
 
-The steps are every statement, every piece of a bulk load and every commit as the driver sends them, with
-those of the files beside (``sent``, ``steps``). After each kill the warehouse is read through the
-driver, the same work is done again, and it ends as if nothing had happened.
+The steps are every statement, every piece of a bulk load, every commit and every request as the driver
+sends them, with those of the files beside (``sent``, ``steps``). After each kill the warehouse is read
+through the driver, the same work is done again, and it ends as if nothing had happened.
 """
 
 import random
@@ -18,6 +18,8 @@ from tests.faults.bases import Base
 from tests.figures import MOST, Figures, long_form
 
 DATABASES = ["duckdb", "sqlite", "postgres", "mariadb"]
+OBJECTS = "s3"
+"""Never of format version 1; and a killed copy holds its lease for seconds."""
 SAMPLE = 4
 """Kill points of a scenario that are tried in the short form."""
 NEVER = 1_000_000
@@ -58,6 +60,7 @@ def points(kill_at: KillAt, found: Base, scenario: str) -> Iterator[int]:
         yield step
 
 
+@pytest.mark.parametrize("name", [*DATABASES, OBJECTS], indirect=True)
 @pytest.mark.parametrize("scenario", ["first_load", "overlap", "revise"])
 def test_a_kill_leaves_old_or_new_and_the_next_run_does_the_rest(
     base: Callable[..., Base], kill_at: KillAt, name: str, scenario: str, figures: Figures
