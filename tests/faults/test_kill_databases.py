@@ -51,7 +51,7 @@ def points(kill_at: KillAt, found: Base, scenario: str) -> Iterator[int]:
     found.again()
     steps = kill_at(found.place, found.name, scenario, NEVER)
     chosen = list(range(1, steps + 1))
-    most = (MOST or steps) if long_form() else SAMPLE
+    most = (MOST or steps) if long_form() else SAMPLE - SAMPLE // 2 * (found.name == OBJECTS)
     if most < steps:
         chosen = sorted(random.Random(f"{found.name} {scenario}").sample(chosen, most))
     for step in chosen:
