@@ -46,14 +46,6 @@ _NOW = {
     Kind.POSTGRESQL: "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
     Kind.MYSQL: "CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)",
 }
-_SESSION = {
-    Kind.POSTGRESQL: "SET idle_in_transaction_session_timeout = '{frozen}s'; SET lock_timeout = '10s'",
-    # What only MariaDB knows stands in a comment that only MariaDB reads.
-    Kind.MYSQL: (
-        "SET /*M! SESSION idle_transaction_timeout = {frozen}, */ SESSION innodb_lock_wait_timeout = 10"
-    ),
-}
-"""What a connection is told first."""
 _AGAIN = frozenset({Trouble.CONFLICT, Trouble.LOST, Trouble.COLLISION, Trouble.ABSENT})
 
 _tables = MetaData()
@@ -327,7 +319,7 @@ class DatabaseWindows:
             return self._connection
         engine = self._dialect.writer.execution_options(isolation_level="READ COMMITTED")
         connection = engine.connect()
-        connection.exec_driver_sql(_SESSION[self._kind].format(frozen=FROZEN_SECONDS))
+        connection.exec_driver_sql(_settings(self._kind))
         connection.commit()
         self._connection, self._owner = connection, os.getpid()
         return connection
@@ -338,6 +330,14 @@ class DatabaseWindows:
             with contextlib.suppress(*self._dialect.errors):
                 connection.invalidate()
                 connection.close()
+
+
+def _settings(kind: Kind) -> str:
+    """What a connection is told first; what only MariaDB knows stands in a comment for it alone."""
+    if kind is Kind.POSTGRESQL:
+        return f"SET idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'; SET lock_timeout = '10s'"
+    frozen = f"/*M! SESSION idle_transaction_timeout = {FROZEN_SECONDS}, */"
+    return f"SET {frozen} SESSION innodb_lock_wait_timeout = 10"
 
 
 def _of(table: Table, key: Key) -> tuple[Any, Any]:

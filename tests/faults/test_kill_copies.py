@@ -29,7 +29,7 @@ def test_a_killed_copy_is_finished_by_the_next(
     steps = kill_at_every_step(base, out, scenario="copy", mode=mode, twin="")
     assert steps > 80
     judged = list(range(1, steps + 2))
-    if mode != "kill" and not long_form():
+    if not long_form():
         judged = [*judged[:: len(MODES)], steps + 1]
     for root in (out / str(step) for step in judged):
         left = read_parquet_files(root / TARGET)  # every file is whole
