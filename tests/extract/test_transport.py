@@ -201,48 +201,39 @@ def test_what_is_forbidden_stops_only_itself():
         assert len(wire.requests) == 2
 
 
+def refused_together(client, count):
+    """How many of so many threads that ask at once are told that the credentials are wrong."""
+    errors = []
+
+    def work():
+        try:
+            ask(client)
+        except CredentialsError as exc:
+            errors.append(exc)
+
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return len(errors)
+
+
 def test_threads_with_wrong_credentials_send_one_request_together():
     """The first goes alone until one was accepted."""
-    errors = []
     with serving((401, {}, error("APIGW.0301"))) as wire:
-        client = transport(wire.url)
-
-        def work():
-            try:
-                ask(client)
-            except CredentialsError as exc:
-                errors.append(exc)
-
-        threads = [threading.Thread(target=work) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert len(errors) == 8
+        assert refused_together(transport(wire.url), 8) == 8
     assert len(wire.requests) == 1
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_server_that_is_down_has_accepted_nobody(status):
     """It need not have looked at who we are; the caution stays."""
-    refusals = []
     with serving((status, {}, b""), (401, {}, error("APIGW.0301"))) as wire:
         client = transport(wire.url)
         with pytest.raises(LiveTrafficError):
             ask(client, attempts=1)
-
-        def work():
-            try:
-                ask(client)
-            except CredentialsError as exc:
-                refusals.append(exc)
-
-        threads = [threading.Thread(target=work) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert len(refusals) == 8
+        assert refused_together(client, 8) == 8
     assert len(wire.requests) == 2
 
 

@@ -44,9 +44,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def without(copy: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """The copy without the guard that is asked for; whole again afterwards."""
-    guard: Guard = request.param
+def without(copy: Path, guard: Guard) -> Iterator[Path]:
+    """The copy without the guard; whole again afterwards."""
     guard.taken_out(copy)
     yield copy
     shutil.copy2(ROOT / guard.file, copy / guard.file)
@@ -68,9 +67,7 @@ def test_it_stands_where_it_is_said_to(guard: Guard, tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    ("guard", "without"), [(guard, guard) for guard in TRIED], ids=name_of, indirect=["without"]
-)
+@pytest.mark.parametrize("guard", TRIED, ids=name_of)
 def test_without_it_its_tests_fail(guard: Guard, without: Path, figures: Figures) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *PLAINLY, *guard.noticed_by],
