@@ -30,14 +30,23 @@ def path_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.before")
 
 
-class BeforeImage:
-    """The image of the database at ``path``, which a connection of this process has open for writing."""
+def header_of(file: int) -> bytes:
+    """What changes with every checkpoint, of the database behind a descriptor."""
+    return os.pread(file, HEADER, 0)
 
-    def __init__(self, path: Path) -> None:
+
+class BeforeImage:
+    """The image of the database at ``path``, which a connection of this process has open for writing.
+
+    Args:
+        file: a descriptor of it. Closing one gives up DuckDB's own lock on the file: so it stays open as
+            long as the connection.
+    """
+
+    def __init__(self, path: Path, file: int) -> None:
         self._path = path
         self._kept = b""
-        # Closing a descriptor of the file gives up DuckDB's own lock on it: so it stays open as long.
-        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._file = file
 
     def keep(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Keep what the next checkpoint may write over, durably; nothing where that is kept already.
@@ -45,7 +54,7 @@ class BeforeImage:
         Raises:
             SinkError: it cannot be written.
         """
-        header = os.pread(self._file, HEADER, 0)
+        header = header_of(self._file)
         if header == self._kept:
             return
         image, temporary = path_of(self._path), path_of(self._path).with_suffix(".tmp")
@@ -60,10 +69,9 @@ class BeforeImage:
             fsync_directory(image.parent)
         self._kept = header
 
-    def close(self, *, done: bool) -> None:
+    def close(self) -> None:
         """Let go of a database that is closed; where it has no log left, the image is not needed."""
-        os.close(self._file)
-        if done and not self._path.with_name(f"{self._path.name}.wal").exists():
+        if not self._path.with_name(f"{self._path.name}.wal").exists():
             _dropped(self._path)
 
 

@@ -49,7 +49,7 @@ class Door:
         Raises:
             SinkError: the file is no database, damaged, or taken for too long.
         """
-        with self._opened(read_only=True) as connection:
+        with self._opened(read_only=True) as (connection, _):
             yield connection
 
     @contextmanager
@@ -59,7 +59,10 @@ class Door:
         Raises:
             SinkError: as ``reading``, or it could not be written; then nothing was.
         """
-        with self._opened(read_only=False) as connection, self._kept(connection) as image:
+        with (
+            self._opened(read_only=False) as (connection, file),
+            self._kept(connection, file) as image,
+        ):
             connection.begin()
             try:
                 yield connection
@@ -71,29 +74,32 @@ class Door:
             image.keep(connection)  # a large commit has checkpointed, and closing may do it again
 
     @contextmanager
-    def _opened(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _opened(self, *, read_only: bool) -> Iterator[tuple[duckdb.DuckDBPyConnection, int]]:
+        """The connection, and a descriptor of the file that lives as long as it."""
         with _TURNS[self.path.absolute()], self._told(read_only=read_only):
-            connection = self._connected(read_only=read_only)
+            connection, file = self._connected(read_only=read_only)
             try:
                 connection.execute("SET TimeZone = 'UTC'")
                 connection.execute("SET python_enable_replacements = false")
-                yield connection
+                yield connection, file
             finally:
                 connection.close()
+                os.close(file)
 
     @contextmanager
-    def _kept(self, connection: duckdb.DuckDBPyConnection) -> Iterator[BeforeImage]:
+    def _kept(self, connection: duckdb.DuckDBPyConnection, file: int) -> Iterator[BeforeImage]:
         """What the connection may write over is kept until it is closed, here."""
-        image, done = BeforeImage(self.path), False
+        image = BeforeImage(self.path, file)
         try:
             image.keep(connection)
             yield image
-            done = True
-        finally:
+        except BaseException:
             connection.close()
-            image.close(done=done)
+            raise
+        connection.close()
+        image.close()
 
-    def _connected(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    def _connected(self, *, read_only: bool) -> tuple[duckdb.DuckDBPyConnection, int]:
         if not read_only and not self.path.exists():
             make_file(self.path)
         deadline, written = 0.0, -1
@@ -103,14 +109,36 @@ class Door:
             if (now := self._last_written()) != written:
                 deadline, written = self.clock() + self.patience, now
             try:
-                return duckdb.connect(str(self.path), read_only=read_only)
+                opened = self._at_once(read_only=read_only)
             except duckdb.Error as error:
-                if not any(words in str(error) for words in _TAKEN):
+                if not _says_taken(error):
                     raise
                 if self.clock() >= deadline:
                     raise self._taken(error) from error
+                opened = None
+            if opened is not None:
+                return opened
             self.sleeper(pause)
             pause = min(pause * 1.5, _LONGEST_POLL)
+
+    def _at_once(self, *, read_only: bool) -> tuple[duckdb.DuckDBPyConnection, int] | None:
+        """None where somebody else wrote while DuckDB opened the file.
+
+        It reads the header first and locks the file then (2.0.0). What it knows may so be of before
+        another's commit, which it would write over: hence nobody may go on who sees another header now.
+        """
+        file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            header = before_image.header_of(file)
+            connection = duckdb.connect(str(self.path), read_only=read_only)
+        except BaseException:
+            os.close(file)
+            raise
+        if before_image.header_of(file) == header:
+            return connection, file
+        connection.close()
+        os.close(file)
+        return None
 
     def _last_written(self) -> int:
         with suppress(FileNotFoundError):
@@ -131,13 +159,17 @@ class Door:
             yield
         except LiveTrafficError:
             raise
-        except duckdb.Error as error:
+        except (duckdb.Error, OSError) as error:
             raise SinkError(
                 f"The warehouse {self.path} could not be {'read' if read_only else 'written'}:"
                 f" {first_line(error)}",
                 "Check that it is a DuckDB file of this user with room to grow, or name another"
                 " warehouse in LIVE_TRAFFIC_WAREHOUSE; what was stored before is intact.",
             ) from error
+
+
+def _says_taken(error: duckdb.Error) -> bool:
+    return any(words in str(error) for words in _TAKEN)
 
 
 def make_file(path: Path) -> None:

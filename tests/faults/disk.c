@@ -15,14 +15,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static char below[PATH_MAX];
+static char below[PATH_MAX], gate[PATH_MAX];
 static size_t length;
 static atomic_int armed, calls;
 static int wanted, code, lasting, torn;
 static FILE *names;
 
-/* Watch what lies below `root` from now on. The nth call fails with `error`; `more` != 0: and so does every
- * later one. `half`: where the nth call writes, half of it is written and reported first. Each call is named
+/* Watch what lies below `root` from now on. The nth call fails with `error`, or where that is 0 waits until
+ * there is a file named as the log with ".go" behind it; `more` != 0: and so does every later one. `half`: where the nth call writes, half of it is written and reported first. Each call is named
  * in `log`. */
 void disk_arm(const char *root, const char *log, int nth, int error, int more, int half)
 {
@@ -32,6 +32,7 @@ void disk_arm(const char *root, const char *log, int nth, int error, int more, i
     code = error;
     lasting = more;
     torn = half;
+    snprintf(gate, sizeof gate, "%s.go", log);
     names = fopen(log, "we");
     atomic_store(&calls, 0);
     atomic_store(&armed, 1);
@@ -57,6 +58,11 @@ static enum fate befalls(const char *call, const char *path, int writes)
     if (number == wanted && torn)
         return writes ? HALF : GOES_ON;
     if (number == wanted || (lasting && number > wanted)) {
+        if (code == 0) {
+            while (access(gate, F_OK) != 0)
+                usleep(1000);
+            return GOES_ON;
+        }
         errno = code;
         return FAILS;
     }

@@ -12,7 +12,9 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -178,3 +180,26 @@ def test_without_its_image_a_torn_checkpoint_is_the_end_of_a_duckdb_file(
     assert ended
     assert not left
     figures("twins", "blocks that are written over are kept", ended, sink="duckdb")
+
+
+def test_a_commit_that_comes_while_duckdb_opens_the_file_is_not_written_over(
+    tmp_path: Path, failing: Failing
+) -> None:
+    """DuckDB reads the header before it locks the file: who is late there has seen an older state."""
+    waits, gate = tmp_path / "calls", tmp_path / "calls.go"
+    with scenarios.using("duckdb"), ThreadPoolExecutor(1) as pool:
+        found = Base("duckdb", tmp_path / "place", lambda place: scenarios.before("overlap", place))
+        scenarios.note(found.place)
+        scenarios.overlap(found.place)
+        both = found.contents()
+        found.again()
+        late = pool.submit(failing, found.place, "duckdb", "overlap", 1, Way(0, more=False))
+        try:
+            while not waits.exists() or waits.read_text() != "open warehouse.duckdb\n":
+                assert not late.done()
+                threading.Event().wait(0.01)
+            scenarios.note(found.place)
+        finally:
+            gate.touch()
+        assert late.result()["end"] == "done"
+        assert found.contents() == both

@@ -20,7 +20,7 @@ from tests.figures import MOST, Figures, long_form
 DATABASES = ["duckdb", "sqlite", "postgres", "mariadb"]
 OBJECTS = "s3"
 """Never of format version 1; and a killed copy holds its lease for seconds."""
-SAMPLE = 4
+SAMPLE = 3
 """Kill points of a scenario that are tried in the short form."""
 NEVER = 1_000_000
 

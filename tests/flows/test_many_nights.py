@@ -18,7 +18,7 @@ from test_history_into_warehouse import at, stored
 
 STEP = 300
 START = "2026-01-10T19:15:00Z"
-NIGHTS = int(os.environ.get("SOAK_NIGHTS", "20"))
+NIGHTS = int(os.environ.get("SOAK_NIGHTS", "12"))
 OLD, NEW, MOVER = "play001.example.com", "new001.example.com", "play002.example.com"
 LATE = "late.example.com"
 
